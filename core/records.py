@@ -1,0 +1,125 @@
+"""The nouns that cross every border of the house, and the hashes that give rows their identity.
+
+A conversation is a sequence of `Message`; a `Sampling` says how to answer it; a `Completion` is the
+answer. `row_key` turns one request into the key under which its answer is kept for ever.
+Pure: imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The turn as chat APIs want it."""
+        return {"role": self.role, "content": self.content}
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to draw an answer. `max_tokens` counts generated tokens, reasoning included."""
+
+    temperature: float = 0.7
+    top_p: float = 0.95
+    max_tokens: int = 4096
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field that decides an answer, as plain JSON."""
+        return asdict(self) | {"stop": list(self.stop)}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes two engines the same for a row key: never a port, never a secret.
+
+    `origin` is scheme and host of a remote API, or the weights' hash of a local or served model.
+    """
+
+    origin: str
+    adapter: str | None = None
+    strength: float = 1.0
+    chat_template: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field, as plain JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer, as the engine counted them; None where it did not say."""
+
+    prompt: int | None = None
+    completion: int | None = None
+    cached: int | None = None
+
+    def as_dict(self) -> dict[str, int | None]:
+        """Every field, as plain JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer. `finish_reason` "length" means that it was cut off at `max_tokens`."""
+
+    text: str
+    finish_reason: str | None = None
+    reasoning: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = None
+    served_model: str | None = None
+    attempts: int = 1
+    seconds: float = 0.0
+
+
+def canonical_json(value: Any) -> str:
+    """`value` as the one JSON text that equal values share (sorted keys, no spaces, ASCII)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def content_hash(value: Any) -> str:
+    """Hex sha256 of `canonical_json(value)`, 64 characters."""
+    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
+
+
+def row_key(
+    messages: Sequence[Message],
+    *,
+    model: str,
+    identity: Identity,
+    sampling: Sampling,
+    template_version: str,
+    sample: int,
+) -> str:
+    """The key of one request's answer: equal requests share it, any changed setting changes it."""
+    return content_hash(
+        {
+            "messages": [message.as_dict() for message in messages],
+            "model": model,
+            "engine": identity.as_dict(),
+            "sampling": sampling.as_dict(),
+            "template": template_version,
+            "sample": sample,
+        }
+    )
+
+
+def prompt_id(text: str) -> str:
+    """A prompt's permanent id: the first 12 hex digits of its text's hash."""
+    return content_hash(text.strip())[:12]

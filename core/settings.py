@@ -1,0 +1,212 @@
+"""Paths and keys: the only reader of the environment.
+
+A value is looked up in the environment, then in `.env` of the working folder, then (keys only) in a
+0600 file in the user's config folder, which the Settings page writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from platformdirs import user_config_path
+
+from core.errors import SettingsError
+from core.names import PROVIDERS, Provider
+from core.store.jsonl import read_json, write_json
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Secret:
+    """A key that cannot be printed by accident; `reveal` is called where a request is sent."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The key itself, for an Authorization header and nothing else."""
+        return self._value
+
+    @property
+    def last4(self) -> str:
+        """The last four characters, or none of a short key."""
+        return self._value[-4:] if len(self._value) >= 12 else ""
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key and where it came from: "environment", ".env" or "settings"."""
+
+    secret: Secret
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are and what may be called. Made by `load_settings`, never by hand in the app."""
+
+    data_path: Path
+    model_path: Path
+    lora_path: Path
+    constitution_path: Path
+    config_path: Path
+    _environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _dotenv: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def runs_path(self) -> Path:
+        """The folder of all runs."""
+        return self.data_path / "runs"
+
+    def base_url(self, provider: str) -> str:
+        """The endpoint of a provider: `<PROVIDER>_BASE_URL` when set, its public address otherwise."""
+        return self._lookup(f"{provider.upper()}_BASE_URL")[0] or PROVIDERS[provider].base_url
+
+    def key(self, provider: str) -> StoredKey | None:
+        """The provider's key, or None. A key saved for another host is not returned."""
+        spec = PROVIDERS[provider]
+        if spec.key_name is None:
+            return None
+        value, source = self._lookup(spec.key_name)
+        if value:
+            return StoredKey(Secret(value), source)
+        return self._saved_key(spec)
+
+    def _saved_key(self, spec: Provider) -> StoredKey | None:
+        saved = self._key_file().get(spec.name)
+        if not saved or saved["origin"] != origin_of(self.base_url(spec.name)):
+            return None
+        return StoredKey(Secret(saved["key"]), "settings")
+
+    def save_key(self, provider: str, value: str) -> None:
+        """Keep a key for the provider's present host in the 0600 key file. Raises SettingsError."""
+        value = value.strip()
+        if not value or any(ord(letter) < 33 or ord(letter) > 126 for letter in value):
+            raise SettingsError("That is not a key: paste the text without spaces or line breaks.")
+        keys = self._key_file()
+        keys[provider] = {"key": value, "origin": origin_of(self.base_url(provider))}
+        self.config_path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_json(self._key_path(), keys, mode=0o600)
+
+    def remove_key(self, provider: str) -> None:
+        """Forget the provider's saved key; one from the environment stays."""
+        keys = self._key_file()
+        if keys.pop(provider, None) is not None:
+            write_json(self._key_path(), keys, mode=0o600)
+
+    def token(self, name: str) -> Secret | None:
+        """A token that belongs to no chat provider (HF_TOKEN, WANDB_TOKEN), or None."""
+        value, _ = self._lookup(name)
+        return Secret(value) if value else None
+
+    def secrets(self) -> list[str]:
+        """Every key and token there is, so that texts can be cleared of them by value."""
+        found = [self.key(name) for name in PROVIDERS]
+        tokens = [self.token(name) for name in ("HF_TOKEN", "WANDB_TOKEN")]
+        values = [key.secret.reveal() for key in found if key]
+        return values + [token.reveal() for token in tokens if token]
+
+    def _lookup(self, name: str) -> tuple[str | None, str]:
+        if value := self._environment.get(name, "").strip():
+            return value, "environment"
+        return self._dotenv.get(name) or None, ".env"
+
+    def _key_path(self) -> Path:
+        return self.config_path / "keys.json"
+
+    def _key_file(self) -> dict[str, dict[str, str]]:
+        return read_json(self._key_path()) or {}
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None,
+    *,
+    folder: Path | None = None,
+    data: Path | None = None,
+) -> Settings:
+    """The settings of this process. `data` overrides DATA_PATH; `folder` holds `.env`."""
+    env = dict(os.environ if environment is None else environment)
+    base = folder or Path.cwd()
+    dotenv = read_dotenv(base / ".env")
+
+    def path(name: str, default: Path) -> Path:
+        value = env.get(name, "").strip() or dotenv.get(name, "")
+        return Path(value).expanduser().absolute() if value else default
+
+    data_path = data.absolute() if data else path("DATA_PATH", base / "data")
+    return Settings(
+        data_path=data_path,
+        model_path=path("MODEL_PATH", data_path / "models"),
+        lora_path=path("LORA_PATH", data_path / "loras"),
+        constitution_path=path("CONSTITUTION_PATH", PROJECT / "constitutions"),
+        config_path=path("CHARACTER_CONFIG_PATH", user_config_path("character-studio")),
+        _environment=env,
+        _dotenv=dotenv,
+    )
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """The values of a `.env` file: `export ` allowed, quotes removed, comments skipped."""
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return {}
+    pairs = (_dotenv_line(line) for line in text.splitlines())
+    return dict(pair for pair in pairs if pair)
+
+
+def _dotenv_line(line: str) -> tuple[str, str] | None:
+    line = line.strip().removeprefix("export ").strip()
+    name, equals, value = line.partition("=")
+    if line.startswith("#") or not equals:
+        return None
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        return name.strip(), value[1:-1]
+    return name.strip(), value.split(" #")[0].rstrip()
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL ("https://api.openai.com"). Raises SettingsError."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise SettingsError(f"{url!r} is not an address; use http://host:port/v1.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"{url!r} is not an address; use http://host:port/v1.")
+    if parts.username or parts.password:
+        raise SettingsError("An address must not carry a user name or password; save a key instead.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def redact(text: str, secrets: list[str]) -> str:
+    """`text` with every secret value replaced, so that no message or log can carry one."""
+    for secret in secrets:
+        if len(secret) >= 8:
+            text = text.replace(secret, "[key]")
+    return text
+
+
+def subprocess_environment(settings: Settings) -> dict[str, str]:
+    """The environment for a job: this one, with the paths made explicit. Keys travel here, not in argv."""
+    return dict(settings._environment) | {
+        "DATA_PATH": str(settings.data_path),
+        "MODEL_PATH": str(settings.model_path),
+        "LORA_PATH": str(settings.lora_path),
+        "CONSTITUTION_PATH": str(settings.constitution_path),
+        "CHARACTER_CONFIG_PATH": str(settings.config_path),
+        "PYTHONUNBUFFERED": "1",
+    }
