@@ -105,6 +105,11 @@ class Settings:
         if keys.pop(provider, None) is not None:
             write_json(self._key_path(), keys, mode=0o600)
 
+    @property
+    def fake_engine_allowed(self) -> bool:
+        """Whether a test asked for the fake engine (CHARACTER_FAKE_ENGINE=1)."""
+        return self._environment.get("CHARACTER_FAKE_ENGINE") == "1"
+
     def token(self, name: str) -> Secret | None:
         """A token that belongs to no chat provider (HF_TOKEN, WANDB_TOKEN), or None."""
         value, _ = self._lookup(name)

@@ -1,0 +1,72 @@
+"""From a model name to an engine: the one place that knows which class serves which provider."""
+
+from __future__ import annotations
+
+import asyncio
+
+from core.embedded.catalogue import CHAT_TEMPLATE_SHA256, MODELS
+from core.engines import Engine
+from core.engines.fake import FakeEngine
+from core.engines.openai_compatible import Endpoint, OpenAICompatible, Patience
+from core.errors import SettingsError
+from core.names import PROVIDERS, ModelName, Provider
+from core.records import Identity
+from core.settings import Settings, origin_of
+
+BARE_SERVER = Provider("http", "the server", "")
+
+
+def open_engine(name: ModelName, settings: Settings) -> Engine:
+    """The engine for a model. Sends and starts nothing yet. Raises SettingsError."""
+    if name.provider == "fake":
+        return _fake(name, settings)
+    if name.provider == "local":
+        return _embedded(name, settings)
+    if name.address:
+        return _remote(name, Endpoint(name.address, BARE_SERVER))
+    return _remote(name, _provider_endpoint(name.provider, settings))
+
+
+def _fake(name: ModelName, settings: Settings) -> Engine:
+    # The fake engine must never pass for a model: it exists only where a test asks for it.
+    if not settings.fake_engine_allowed:
+        raise SettingsError("The fake engine serves tests only; try local/smollm2-135m.")
+    return FakeEngine(name.model)
+
+
+def _embedded(name: ModelName, settings: Settings) -> Engine:
+    if name.model not in MODELS:
+        known = ", ".join(f"local/{model}" for model in MODELS)
+        raise SettingsError(f"There is no embedded model {name.model!r}; there is {known}.")
+
+    async def start() -> str:
+        from core.embedded.server import ensure_server
+
+        return (await asyncio.to_thread(ensure_server, settings, name.model)).base_url
+
+    identity = Identity(f"sha256:{MODELS[name.model].sha256}", chat_template=CHAT_TEMPLATE_SHA256)
+    return OpenAICompatible(
+        name.full,
+        name.model,
+        Endpoint("", PROVIDERS["local"]),
+        identity,
+        patience=Patience(total_s=900),
+        relocate=start,
+    )
+
+
+def _provider_endpoint(provider: str, settings: Settings) -> Endpoint:
+    spec = PROVIDERS[provider]
+    key = settings.key(provider)
+    if spec.key_name and key is None:
+        raise SettingsError(
+            f"{spec.label} needs a key: set {spec.key_name} in the environment or .env, "
+            "or save it on the Settings page."
+        )
+    headers = {"X-OpenRouter-Title": "Character Studio"} if provider == "openrouter" else {}
+    return Endpoint(settings.base_url(provider), spec, key.secret if key else None, headers)
+
+
+def _remote(name: ModelName, endpoint: Endpoint) -> Engine:
+    identity = Identity(origin_of(endpoint.base_url))
+    return OpenAICompatible(name.full, name.model, endpoint, identity)

@@ -1,0 +1,312 @@
+"""`character dpo-data`: join teacher and student, drop what would teach the wrong thing, write the DPO file.
+
+Every pair keeps its reason in `runs/<run>/pairs/<teacher>--<student>.jsonl`; the kept ones go to
+`dpo/<student>/<constitution>.jsonl` in OCT's format, with a validation file and a manifest beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.constitution import Constitution
+from core.errors import RunError
+from core.names import maker_names
+from core.pairs import Answer, Candidate, PairRules, dpo_row, flags_of, judge_pair, length_ratio
+from core.prompts import Prompt
+from core.records import content_hash
+from core.settings import Settings
+from core.stages.answers import distillation_rows
+from core.stages.lengths import TokenCounter, token_counter
+from core.store.decisions import Decision, decisions
+from core.store.jsonl import Row, read_json, read_rows, seal, write_atomic, write_json
+from core.store.runs import AnswerSet, Run, file_hash
+
+MISSING = "missing"
+SMALLEST_SPLIT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PairJob:
+    """How pairs are made of two answer sets. `validation` is the share of prompts held out."""
+
+    teacher: str | None = None
+    student: str | None = None
+    max_length: int = 1024
+    validation: float = 0.1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The two answer sets that a pair file is made of."""
+
+    teacher: AnswerSet
+    student: AnswerSet
+
+
+@dataclass(slots=True)
+class Funnel:
+    """Rows in, dropped by reason, out; `lengths` says how tokens were counted."""
+
+    planned: int = 0
+    kept: int = 0
+    train: int = 0
+    validation: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    lengths: str = ""
+    teacher: str = ""
+    student: str = ""
+    files: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as JSON, as `--json` and the manifest carry them."""
+        return {
+            "planned": self.planned,
+            "done": self.kept,
+            "dropped": self.dropped,
+            "train": self.train,
+            "validation": self.validation,
+            "lengths": self.lengths,
+            "teacher": self.teacher,
+            "student": self.student,
+            "files": self.files,
+        }
+
+
+def sources_of(run: Run, job: PairJob) -> Sources:
+    """The answer sets to join: those asked last, of the models named. Raises RunError when one is missing."""
+    teachers = run.answer_sets("teacher", job.teacher)
+    students = run.answer_sets("student", job.student)
+    name = run.constitution().name
+    if not teachers:
+        raise RunError(_no_answers(run, "teacher", name, job.teacher))
+    if not students:
+        raise RunError(_no_answers(run, "student", name, job.student))
+    return Sources(teachers[0], students[0])
+
+
+def _no_answers(run: Run, role: str, name: str, slug: str | None) -> str:
+    whose = f" from {slug}" if slug else ""
+    return (
+        f"Run {run.id} has no {role} answers{whose}; make them first: "
+        f"character {role} --constitution {name} --model local/smollm2-135m"
+    )
+
+
+def pair_rows(run: Run, sources: Sources, job: PairJob, count: TokenCounter) -> list[Row]:
+    """Every planned pair with its reason to be dropped, or None, in plan order."""
+    prompts = run.prompts()
+    rules = PairRules(
+        run.constitution(),
+        teacher_names=foreign_names(sources),
+        max_length=job.max_length,
+    )
+    decided = decisions(run.folder)
+    chosen, rejected = _by_place(sources.teacher), _by_place(sources.student)
+    seen: set[str] = set()
+    rows: list[Row] = []
+    for planned in sources.teacher.plan().values():
+        place = (planned["prompt"], planned["sample"])
+        prompt = prompts[planned["prompt"]]
+        row = _pair_row(prompt, planned["sample"], chosen.get(place), rejected.get(place), rules, count)
+        _drop_repeats(row, seen)
+        rows.append(_with_decision(row, decided.get(row["id"])))
+    return rows
+
+
+def foreign_names(sources: Sources) -> tuple[str, ...]:
+    """Names that would betray the teacher in a chosen answer; none when teacher and student are kin."""
+    teacher = maker_names(sources.teacher.settings["model"])
+    own = {sources.teacher.settings.get("assistant_name"), *maker_names(sources.student.settings["model"])}
+    return tuple(name for name in teacher if name not in own)
+
+
+def _by_place(answers: AnswerSet) -> dict[tuple[str, int], Row]:
+    return {(row["prompt"], row["sample"]): row for row in answers.rows().values()}
+
+
+def _pair_row(
+    prompt: Prompt,
+    sample: int,
+    chosen: Row | None,
+    rejected: Row | None,
+    rules: PairRules,
+    count: TokenCounter,
+) -> Row:
+    row: Row = {
+        "id": content_hash([prompt.id, sample, (chosen or {}).get("key"), (rejected or {}).get("key")])[:12],
+        "prompt": prompt.id,
+        "trait": prompt.trait,
+        "sample": sample,
+        "text": prompt.text,
+        "chosen": (chosen or {}).get("text"),
+        "rejected": (rejected or {}).get("text"),
+    }
+    if chosen is None or rejected is None:
+        side = "teacher" if chosen is None else "student"
+        return row | {"dropped": f"{MISSING}: {side}", "flags": [f"{MISSING}: {side}"], "ratio": None}
+    pair = Candidate(prompt.text, _answer(prompt, chosen, count), _answer(prompt, rejected, count))
+    return row | {
+        "dropped": judge_pair(pair, rules),
+        "flags": flags_of(pair, rules),
+        "ratio": round(length_ratio(pair.chosen.text, pair.rejected.text), 2),
+    }
+
+
+def _answer(prompt: Prompt, row: Row, count: TokenCounter) -> Answer:
+    return Answer(row["text"], row["finish_reason"], count(prompt.text, row))
+
+
+def _drop_repeats(row: Row, seen: set[str]) -> None:
+    """Mark a pair whose prompt and two answers all stood before."""
+    if row["dropped"]:
+        return
+    print_of = content_hash([row["text"], row["chosen"], row["rejected"]])
+    if print_of in seen:
+        row["dropped"] = "repeated pair"
+    seen.add(print_of)
+
+
+def _with_decision(row: Row, decision: Decision | None) -> Row:
+    """The row after a person's word: "drop" drops, "keep" overrules a check, never a missing answer."""
+    row["decision"] = decision.verdict if decision else None
+    row["reason"] = decision.reason if decision else ""
+    if decision and decision.verdict == "drop":
+        row["dropped"] = "dropped by reviewer"
+    elif decision and row["dropped"] and not row["dropped"].startswith(MISSING):
+        row["dropped"] = None
+    return row
+
+
+def make_pairs(run: Run, settings: Settings, job: PairJob) -> Funnel:
+    """Write the pair file, the DPO files and the manifest; returns the funnel.
+
+    Raises RunError when a side has no answers, or another student's file stands at the path.
+    """
+    sources = sources_of(run, job)
+    constitution = run.constitution()
+    count, lengths = token_counter(sources, settings)
+    with run.locked("pairs"):
+        rows = pair_rows(run, sources, job, count)
+        funnel = _funnel(rows, sources, lengths)
+        pairs_path = pairs_file(run, sources)
+        write_atomic(pairs_path, b"".join(seal(row) for row in rows))
+        _write_products(run, settings, constitution, rows, sources, job, funnel)
+        funnel.files.append(str(pairs_path))
+        _write_distillation(run, settings, constitution, sources, funnel)
+    return funnel
+
+
+def pairs_file(run: Run, sources: Sources) -> Path:
+    """Where the judged pairs of two models stand."""
+    return run.folder / "pairs" / f"{sources.teacher.slug}--{sources.student.slug}.jsonl"
+
+
+def read_pairs(run: Run, sources: Sources) -> list[Row]:
+    """The judged pairs as last written."""
+    return read_rows(pairs_file(run, sources)).rows
+
+
+def _funnel(rows: Sequence[Row], sources: Sources, lengths: str) -> Funnel:
+    dropped = Counter(row["dropped"] for row in rows if row["dropped"])
+    return Funnel(
+        planned=len(rows),
+        kept=len(rows) - dropped.total(),
+        dropped=dict(dropped.most_common()),
+        lengths=lengths,
+        teacher=sources.teacher.settings["model"],
+        student=sources.student.settings["model"],
+    )
+
+
+def split_by_prompt(prompts: Iterable[str], share: float, seed: int) -> set[str]:
+    """The prompt ids held out for validation: a share of the prompts, none of fewer than ten."""
+    unique = sorted(set(prompts))
+    if share <= 0 or len(unique) < SMALLEST_SPLIT:
+        return set()
+    held_out = max(1, round(len(unique) * share))
+    return set(random.Random(seed).sample(unique, held_out))
+
+
+def _write_products(
+    run: Run,
+    settings: Settings,
+    constitution: Constitution,
+    rows: Sequence[Row],
+    sources: Sources,
+    job: PairJob,
+    funnel: Funnel,
+) -> None:
+    target = dpo_path(settings, sources.student.slug, constitution.name)
+    manifest_path = target.with_suffix(".manifest.json")
+    _refuse_collision(manifest_path, funnel.student)
+    kept = [row for row in rows if not row["dropped"]]
+    held_out = split_by_prompt((row["prompt"] for row in kept), job.validation, job.seed)
+    train = [row for row in kept if row["prompt"] not in held_out]
+    validation = [row for row in kept if row["prompt"] in held_out]
+    validation_path = target.with_suffix(".validation.jsonl")
+    _write_dpo(target, train)
+    _write_dpo(validation_path, validation)
+    funnel.train, funnel.validation = len(train), len(validation)
+    funnel.files = [str(target), str(validation_path), str(manifest_path)]
+    write_json(
+        manifest_path,
+        funnel.as_dict()
+        | {
+            "run": run.id,
+            "constitution_sha256": constitution.content_hash,
+            "created": time.time(),
+            "max_length": job.max_length,
+            "seed": job.seed,
+            "pairs": [row["id"] for row in train],
+            "sha256": {path.name: file_hash(path) for path in (target, validation_path)},
+        },
+    )
+
+
+def dpo_path(settings: Settings, student: str, name: str) -> Path:
+    """Where the DPO file of a student and a character stands: OCT's path."""
+    return settings.data_path / "dpo" / student / f"{name}.jsonl"
+
+
+def _refuse_collision(manifest_path: Path, student: str) -> None:
+    before = read_json(manifest_path)
+    if before and before["student"] != student:
+        raise RunError(
+            f"{manifest_path.parent} holds pairs of {before['student']}; {student} has the same short "
+            "name. Move that folder away, or set another DATA_PATH, then run again."
+        )
+
+
+def _write_dpo(path: Path, rows: Sequence[Row]) -> None:
+    # No checksum here: trainers read these lines and refuse columns they do not know.
+    lines = (dpo_row(_candidate(row)) for row in rows)
+    write_atomic(path, "".join(json_line(line) for line in lines))
+
+
+def _candidate(row: Row) -> Candidate:
+    return Candidate(row["text"], Answer(row["chosen"], None, 0), Answer(row["rejected"], None, 0))
+
+
+def json_line(value: Any) -> str:
+    """One JSON value as a line of readable UTF-8."""
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _write_distillation(
+    run: Run, settings: Settings, constitution: Constitution, sources: Sources, funnel: Funnel
+) -> None:
+    """OCT's `distillation/<c>.jsonl`: the teacher's column and one for every student of the run."""
+    students = {answers.slug: answers for answers in reversed(run.answer_sets("student"))}
+    students[sources.student.slug] = sources.student
+    path = settings.data_path / "distillation" / f"{constitution.name}.jsonl"
+    rows = distillation_rows(run, run.prompts().values(), sources.teacher, list(students.values()))
+    write_atomic(path, "".join(json_line(row) for row in rows))
+    funnel.files.append(str(path))
