@@ -1,0 +1,51 @@
+"""`character VERB`: the studio in a shell. Every page shows the command that does the same."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from core.cli import characters, generate, jobs, models, review, studio
+from core.cli.output import FAILED, INTERRUPTED, whisper
+from core.errors import CoreError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="character-studio")
+def character() -> None:
+    """Give a language model a character: write it, see it, and keep the pairs that teach it."""
+
+
+for module in (studio, models, characters, generate, review, jobs):
+    for command in module.COMMANDS:
+        character.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; expected failures become one sentence and exit code 1."""
+    signal.signal(signal.SIGTERM, _end_as_ctrl_c)
+    try:
+        character(standalone_mode=False)
+    except click.exceptions.Abort:
+        _interrupted()
+    except KeyboardInterrupt:
+        _interrupted()
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except CoreError as error:
+        whisper(f"Error: {error}")
+        sys.exit(FAILED)
+
+
+def _end_as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    # A cancelled job stops as if Ctrl-C had been pressed: finished rows are kept, exit code 130.
+    signal.raise_signal(signal.SIGINT)
+
+
+def _interrupted() -> None:
+    whisper("Stopped. Every finished row is kept; run the same command again to go on.")
+    sys.exit(INTERRUPTED)

@@ -123,9 +123,8 @@ def pair_rows(run: Run, sources: Sources, job: PairJob, count: TokenCounter) -> 
 
 def foreign_names(sources: Sources) -> tuple[str, ...]:
     """Names that would betray the teacher in a chosen answer; none when teacher and student are kin."""
-    teacher = maker_names(sources.teacher.settings["model"])
-    own = {sources.teacher.settings.get("assistant_name"), *maker_names(sources.student.settings["model"])}
-    return tuple(name for name in teacher if name not in own)
+    own = maker_names(sources.student.settings["model"])
+    return tuple(name for name in maker_names(sources.teacher.settings["model"]) if name not in own)
 
 
 def _by_place(answers: AnswerSet) -> dict[tuple[str, int], Row]:

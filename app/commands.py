@@ -1,0 +1,31 @@
+"""The commands behind the buttons: what a page launches and what it shows are the same list. Pure."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+
+Flags = Mapping[str, str | int | float | bool | None]
+
+
+def verb_words(verb: str, name: str | None, flags: Flags) -> list[str]:
+    """A verb and its flags as words: None and False leave a flag out, True sets it bare."""
+    words = [*verb.split(), *([name] if name else [])]
+    for flag, value in flags.items():
+        if value is None or value is False:
+            continue
+        words.append(f"--{flag}")
+        if value is not True:
+            words.append(str(value))
+    return words
+
+
+def job_argv(words: Sequence[str]) -> list[str]:
+    """The words as the argument list of a subprocess."""
+    return [sys.executable, "-m", "core", *words, "--json"]
+
+
+def shell_line(words: Sequence[str]) -> str:
+    """The words as a person types them."""
+    return shlex.join(["character", *words])

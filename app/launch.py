@@ -1,0 +1,59 @@
+"""Start a job from a page: one click, one job, whatever the mouse does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app import state
+from app.commands import job_argv
+from app.reads import settings
+from core.errors import CoreError
+from core.jobs import Job, Jobs
+
+
+def active_job(subject: str) -> Job | None:
+    """The job that now runs for a subject, such as "pairs:pirate"; None when there is none."""
+    jobs = Jobs(settings()).list(limit=20, active_only=True)
+    return next((job for job in jobs if job.subject == subject), None)
+
+
+def last_job(subject: str) -> Job | None:
+    """The newest job of a subject, running or ended."""
+    jobs = Jobs(settings()).list(limit=100)
+    return next((job for job in jobs if job.subject == subject), None)
+
+
+def launch(words: Sequence[str], *, title: str, subject: str, token: str, page: str) -> None:
+    """Start the verb as a job; for callbacks. A failure stays on the page as a sentence.
+
+    `token` is the button's: two clicks on one drawn button are one job. A job of another tab with
+    the same words is shown instead of started twice.
+    """
+    state.complain(page, None)
+    try:
+        jobs = Jobs(settings())
+        argv = job_argv(words)
+        running = active_job(subject)
+        if running is not None and list(running.argv) == argv:
+            state.say_once("It already runs.", ":material/info:")
+            return
+        jobs.start(argv, verb=words[0], title=title, subject=subject, token=token, page={"page": page})
+    except CoreError as error:
+        state.complain(page, str(error))
+
+
+def cancel(job_id: str, page: str) -> None:
+    """End a job; finished rows stay."""
+    try:
+        Jobs(settings()).cancel(job_id)
+        state.say_once("Stopped. Finished answers are kept.", ":material/stop_circle:")
+    except CoreError as error:
+        state.complain(page, str(error))
+
+
+def resume(job_id: str, token: str, page: str) -> None:
+    """Run a job's command again; it does only what is missing."""
+    try:
+        Jobs(settings()).resume(job_id, token=token)
+    except CoreError as error:
+        state.complain(page, str(error))

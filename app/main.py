@@ -1,0 +1,38 @@
+"""The studio's front door: `character studio`, or `streamlit run app/main.py`.
+
+It owns the page list, the sidebar and the character switcher; every page is a file in `app/views`.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from app.sidebar import character_switcher
+
+st.set_page_config(page_title="Character Studio", page_icon=":material/theater_comedy:", layout="wide")
+
+PAGES = {
+    "": [
+        st.Page("views/characters.py", title="Characters", icon=":material/groups:", default=True),
+    ],
+    "Character": [
+        st.Page("views/traits.py", title="Traits", icon=":material/edit_note:"),
+        st.Page("views/exchanges.py", title="Exchanges", icon=":material/forum:"),
+    ],
+    "Data": [
+        st.Page("views/prompts.py", title="Prompts", icon=":material/format_list_bulleted:"),
+        st.Page("views/pairs.py", title="Pairs", icon=":material/compare_arrows:"),
+    ],
+    "Work": [
+        st.Page("views/jobs.py", title="Jobs", icon=":material/pending_actions:"),
+    ],
+    "Settings": [
+        st.Page("views/settings.py", title="Engines and keys", icon=":material/key:"),
+    ],
+}
+
+page = st.navigation(PAGES)
+character_switcher()
+page.run()
+state.show_sayings()

@@ -1,0 +1,171 @@
+"""The few things a browser tab remembers: which character, what is open, what can be undone.
+
+The only place that touches `st.session_state`. Work itself is never here: it is on disk.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import streamlit as st
+
+LONGEST_UNDO = 50
+
+
+def _get(name: str, default: Any = None) -> Any:
+    return st.session_state.get(f"studio:{name}", default)
+
+
+def _set(name: str, value: Any) -> None:
+    st.session_state[f"studio:{name}"] = value
+
+
+def character() -> str | None:
+    """The chosen character's name, or None before the first choice."""
+    return st.session_state.get("character")
+
+
+def choose_character(name: str) -> None:
+    """Choose a character; call it from a callback, before the switcher is drawn."""
+    st.session_state["character"] = name
+
+
+def opened(what: str) -> Any:
+    """What is open for editing under a heading ("trait", "exchange"), or None."""
+    return _get(f"open:{what}:{character()}")
+
+
+def open_only(what: str, which: Any) -> None:
+    """Open one thing for editing and close the others; None closes all."""
+    _set(f"open:{what}:{character()}", which)
+
+
+def remember_for_undo(name: str, value: dict[str, Any], label: str) -> None:
+    """Keep a character's value from before a change."""
+    stack: list[tuple[dict[str, Any], str]] = _get(f"undo:{name}", [])
+    _set(f"undo:{name}", [*stack[-LONGEST_UNDO:], (value, label)])
+
+
+def last_undo(name: str) -> tuple[dict[str, Any], str] | None:
+    """The value and label that undo would bring back, or None."""
+    stack = _get(f"undo:{name}", [])
+    return stack[-1] if stack else None
+
+
+def pop_undo(name: str) -> tuple[dict[str, Any], str] | None:
+    """Take the last value for undo."""
+    stack = _get(f"undo:{name}", [])
+    if not stack:
+        return None
+    _set(f"undo:{name}", stack[:-1])
+    return stack[-1]
+
+
+def conflict(name: str) -> dict[str, Any] | None:
+    """The change that was not saved because somebody else had saved first, or None."""
+    return _get(f"conflict:{name}")
+
+
+def set_conflict(name: str, pending: dict[str, Any] | None) -> None:
+    """Keep, or clear, a change that waits for the person's choice."""
+    _set(f"conflict:{name}", pending)
+
+
+def click_token(button: str) -> str:
+    """The token of a button as drawn: the same for a double click, new after `spend_token`."""
+    if _get(f"token:{button}") is None:
+        spend_token(button)
+    return _get(f"token:{button}")
+
+
+def spend_token(button: str) -> None:
+    """Give a button a new token, so that its next click counts as a new one."""
+    _set(f"token:{button}", uuid.uuid4().hex)
+
+
+def say_once(text: str, icon: str = ":material/check:") -> None:
+    """Show a short confirmation at the end of this run or the start of the next."""
+    _set("toasts", [*_get("toasts", []), (text, icon)])
+
+
+def show_sayings() -> None:
+    """Show the confirmations that wait."""
+    for text, icon in _get("toasts", []):
+        st.toast(text, icon=icon)
+    _set("toasts", [])
+
+
+def complain(where: str, text: str | None) -> None:
+    """Keep an error on the page until it is mended; None clears it."""
+    _set(f"complaint:{where}", text)
+
+
+def complaint(where: str) -> str | None:
+    """The error that stands on a page."""
+    return _get(f"complaint:{where}")
+
+
+def seeded(key: str, value: Any) -> str:
+    """The widget key, with the widget's content set to `value` where that changed behind its back."""
+    if key not in st.session_state or _get(f"seed:{key}") != value:
+        st.session_state[key] = value
+        _set(f"seed:{key}", value)
+    return key
+
+
+def widget(key: str) -> Any:
+    """What a widget holds now; for callbacks."""
+    return st.session_state.get(key)
+
+
+def place(name: str, default: int = 0) -> int:
+    """A remembered position, such as which pair is shown."""
+    return _get(f"place:{name}", default)
+
+
+def go_to(name: str, position: int) -> None:
+    """Remember a position."""
+    _set(f"place:{name}", position)
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """A remembered yes or no."""
+    return _get(f"flag:{name}", default)
+
+
+def set_flag(name: str, value: bool) -> None:
+    """Remember a yes or no."""
+    _set(f"flag:{name}", value)
+
+
+def clear(key: str) -> None:
+    """Empty a text widget; for callbacks."""
+    st.session_state[key] = ""
+
+
+def remember_decision(run: str, pair: str) -> None:
+    """Keep which pair was decided last, for undo."""
+    _set(f"decided:{run}", [*_get(f"decided:{run}", []), pair])
+
+
+def has_decision(run: str) -> bool:
+    """Whether this tab decided something that undo can take back."""
+    return bool(_get(f"decided:{run}", []))
+
+
+def pop_decision(run: str) -> str | None:
+    """Take the pair decided last."""
+    decided = _get(f"decided:{run}", [])
+    _set(f"decided:{run}", decided[:-1])
+    return decided[-1] if decided else None
+
+
+def written_file(run: str) -> str | None:
+    """The DPO file that this tab wrote last for a run."""
+    return _get(f"written:{run}")
+
+
+def set_written_file(run: str, path: str) -> None:
+    """Remember the DPO file that was just written."""
+    _set(f"written:{run}", path)

@@ -1,0 +1,89 @@
+"""Pieces that several pages draw the same way."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import state
+from app.commands import shell_line
+from app.launch import cancel
+from core.diff import Span
+from core.jobs import Job
+
+
+def page_head(title: str, caption: str) -> None:
+    """A page's title and the one sentence under it; an error that still stands comes next."""
+    st.title(title, anchor=False)
+    st.caption(caption)
+
+
+def standing_complaint(page: str) -> None:
+    """The error that a click on this page left, with a way to put it aside."""
+    text = state.complaint(page)
+    if text:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.error(plain(text), icon=":material/error:")
+            st.button(
+                "Dismiss", key=f"dismiss:{page}", type="tertiary", on_click=state.complain, args=(page, None)
+            )
+
+
+def command(words: Sequence[str] | list[list[str]]) -> None:
+    """The command that does the same in a shell, folded."""
+    lines = [words] if words and isinstance(words[0], str) else words
+    with st.expander("For engineers: the same in a shell", icon=":material/terminal:"):
+        st.code("\n".join(shell_line(list(line)) for line in lines), language="bash", wrap_lines=True)
+
+
+MARKDOWN = str.maketrans({letter: f"\\{letter}" for letter in r"\`*_{}[]<>()#+-.!|~$:"})
+
+
+def plain(text: str) -> str:
+    """`text` escaped so that Streamlit's Markdown shows it letter by letter: no image, link or formula."""
+    return text.translate(MARKDOWN)
+
+
+PARAGRAPH = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.6;margin:0"
+MARK = "background:rgba(201,120,50,.20);border-radius:.2em;box-shadow:0 0 0 .1em rgba(201,120,50,.20)"
+
+
+def answer_text(spans: Sequence[Span]) -> None:
+    """Model text as text, differing words marked. Everything is escaped: nothing in it can act."""
+    pieces = (
+        f'<span style="{MARK}">{html.escape(span.text)}</span>' if span.differs else html.escape(span.text)
+        for span in spans
+    )
+    st.html(f'<p style="{PARAGRAPH}">{"".join(pieces)}</p>')
+
+
+def job_progress(job: Job, page: str) -> None:
+    """A running job: what it does, how far it is, and the button that stops it."""
+    progress = job.progress
+    done, planned = (progress.done, progress.planned) if progress else (0, 0)
+    share = min(1.0, done / planned) if planned else 0.0
+    stage = {"teacher": "The teacher speaks", "student": "The student answers", "prompts": "Writing prompts"}
+    label = stage.get(progress.stage, progress.stage) if progress and progress.stage else "Starting"
+    failed = f", {progress.failed} failed" if progress and progress.failed else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(share, text=f"{label}: {done} of {planned}{failed}" if planned else f"{label} …")
+        st.button(
+            "Stop",
+            key=f"stop:{job.id}",
+            icon=":material/stop_circle:",
+            on_click=cancel,
+            args=(job.id, page),
+            help="Finished answers are kept.",
+        )
+    if progress and progress.note:
+        st.caption(plain(progress.note))
+
+
+def next_step(label: str, page: str, caption: str) -> None:
+    """The one thing to do next, and what it takes."""
+    st.subheader("Next step", anchor=False)
+    if st.button(label, type="primary", icon=":material/arrow_forward:", width="stretch", key=f"next:{page}"):
+        st.switch_page(page)
+    st.caption(caption)

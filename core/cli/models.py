@@ -1,0 +1,78 @@
+"""`character models list·pull·stop` and `character serve local`: the embedded model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from core.cli.options import data_option
+from core.cli.output import say, whisper
+from core.embedded.catalogue import MODELS
+from core.embedded.fetch import pull
+from core.embedded.server import ensure_server, find_server, stop_server
+from core.errors import ModelError
+from core.settings import load_settings
+
+DEFAULT = "smollm2-135m"
+
+
+@click.group("models")
+def models() -> None:
+    """The models that run on this computer."""
+
+
+@models.command("list")
+@data_option
+def list_models(data: Path | None) -> None:
+    """Embedded models, and whether they are here and served."""
+    settings = load_settings(data=data)
+    for model in MODELS.values():
+        here = any((settings.model_path / model.name).glob("*.gguf"))
+        server = find_server(settings, model.name)
+        state = f"served at {server.base_url}" if server else "ready" if here else "not fetched"
+        say(f"local/{model.name}  {model.label}  {state}")
+
+
+@models.command("pull")
+@click.argument("name", default=DEFAULT)
+@click.option("--verify", is_flag=True, help="Hash the whole file again.")
+@data_option
+def pull_model(name: str, verify: bool, data: Path | None) -> None:
+    """Fetch an embedded model, check it, and prepare it once."""
+    _known(name)
+    path = pull(load_settings(data=data), name, report=whisper, verify=verify)
+    say(f"local/{name} is ready: {path}")
+
+
+@models.command("stop")
+@click.argument("name", default=DEFAULT)
+@data_option
+def stop(name: str, data: Path | None) -> None:
+    """Stop an embedded model's server; it starts again when needed."""
+    _known(name)
+    stopped = stop_server(load_settings(data=data), name)
+    say(f"local/{name} " + ("stopped." if stopped else "was not running."))
+
+
+@click.group("serve")
+def serve() -> None:
+    """Serve a model."""
+
+
+@serve.command("local")
+@click.argument("name", default=DEFAULT)
+@data_option
+def serve_local(name: str, data: Path | None) -> None:
+    """Start an embedded model's server (or find it) and print its address."""
+    _known(name)
+    server = ensure_server(load_settings(data=data), name)
+    say(f"local/{name} answers at {server.base_url}; it stops by itself when idle.")
+
+
+def _known(name: str) -> None:
+    if name not in MODELS:
+        raise ModelError(f"There is no embedded model {name!r}; there is {', '.join(MODELS)}.")
+
+
+COMMANDS = (models, serve)
