@@ -122,6 +122,17 @@ class Settings:
         values = [key.secret.reveal() for key in found if key]
         return values + [token.reveal() for token in tokens if token]
 
+    def for_subprocess(self) -> dict[str, str]:
+        """The environment for a job: this one with the paths made explicit. Keys travel here, not in argv."""
+        return dict(self._environment) | {
+            "DATA_PATH": str(self.data_path),
+            "MODEL_PATH": str(self.model_path),
+            "LORA_PATH": str(self.lora_path),
+            "CONSTITUTION_PATH": str(self.constitution_path),
+            "CHARACTER_CONFIG_PATH": str(self.config_path),
+            "PYTHONUNBUFFERED": "1",
+        }
+
     def _lookup(self, name: str) -> tuple[str | None, str]:
         if value := self._environment.get(name, "").strip():
             return value, "environment"
@@ -206,12 +217,5 @@ def redact(text: str, secrets: list[str]) -> str:
 
 
 def subprocess_environment(settings: Settings) -> dict[str, str]:
-    """The environment for a job: this one, with the paths made explicit. Keys travel here, not in argv."""
-    return dict(settings._environment) | {
-        "DATA_PATH": str(settings.data_path),
-        "MODEL_PATH": str(settings.model_path),
-        "LORA_PATH": str(settings.lora_path),
-        "CONSTITUTION_PATH": str(settings.constitution_path),
-        "CHARACTER_CONFIG_PATH": str(settings.config_path),
-        "PYTHONUNBUFFERED": "1",
-    }
+    """The environment for a job of these settings."""
+    return settings.for_subprocess()

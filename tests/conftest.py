@@ -50,7 +50,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def stand_in() -> Iterator["StandIn"]:  # noqa: F821
+def stand_in() -> Iterator[StandIn]:  # noqa: F821
     """A scripted OpenAI-compatible server on loopback."""
     from tests.stand_in import StandIn
 

@@ -1,0 +1,41 @@
+# Two commands: `make studio` opens the studio with the embedded model ready, `make test` proves it.
+
+PYTHON ?= python3
+ENV := .venv
+BIN := $(ENV)/bin
+
+.PHONY: studio test check clean
+
+studio: $(ENV)/.has-local
+	$(BIN)/character models pull
+	$(BIN)/character studio
+
+test: $(ENV)/.has-dev
+	$(BIN)/python -m tests.audit
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/character models pull
+	browser="$$($(BIN)/python -m tests.journeys.find_browser)" && \
+	  CHARACTER_TEST_BROWSER="$$browser" $(BIN)/python -m pytest
+
+# The quick half: no browser, no model.
+check: $(ENV)/.has-dev
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -m "not journey and not embedded"
+
+$(ENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; run: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(ENV)
+
+$(ENV)/.has-local: $(ENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[local]"
+	touch $@
+
+$(ENV)/.has-dev: $(ENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[local,dev]"
+	touch $@
+
+clean:
+	rm -rf $(ENV) .pytest_cache .ruff_cache .hypothesis
