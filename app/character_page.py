@@ -88,10 +88,15 @@ def check_column(opened: Open) -> None:
         st.caption("Until this is mended, the last complete version is used.")
         return
     count = len(opened.value["traits"])
-    st.success(f"{count} traits, {len(opened.value['exchanges'])} exchanges. Ready.", icon=":material/check_circle:")
+    st.success(
+        f"{count} traits, {len(opened.value['exchanges'])} exchanges. Ready.",
+        icon=":material/check_circle:",
+    )
     for problem in opened.advice:
         st.warning(plain(sentence(str(problem))), icon=":material/lightbulb:")
-    next_step("See it speak", "views/pairs.py", "Preview four answers on this computer: under a minute, free.")
+    next_step(
+        "See it speak", "views/pairs.py", "Preview four answers on this computer: under a minute, free."
+    )
 
 
 def sentence(text: str) -> str:

@@ -94,11 +94,24 @@ def store(name: str, value: Value, revision: str) -> None:
     ready, _ = _try(value, name)
     if ready is None:
         shelf.save_draft(name, value, base_revision=revision)
-    elif shelf.load_draft(name) is None:
-        shelf.save(ready, base_revision=revision)
-    else:
-        shelf.save(ready, base_revision=shelf.load(name).revision)
+        return
+    draft = shelf.load_draft(name)
+    before = shelf.load(name).constitution
+    shelf.save(ready, base_revision=draft.based_on if draft else revision)
+    if draft:
         shelf.clear_draft(name)
+    keep_prompts(before, ready)
+
+
+def keep_prompts(before: Constitution, after: Constitution) -> None:
+    """Let the prompts of a reworded trait stay with it: few-shot files know traits by their sentence."""
+    shelf = library()
+    lost = set(shelf.additional(after.name).unmatched)
+    old = {trait.id: trait.trait for trait in before.traits}
+    for trait in after.traits:
+        sentence = old.get(trait.id)
+        if sentence in lost and sentence != trait.trait:
+            shelf.adopt_additional(after, sentence, trait.id)
 
 
 def undo(name: str, revision: str) -> None:

@@ -30,7 +30,9 @@ def draw_pair(run: Run, rows: list[dict[str, Any]]) -> None:
 def heading(row: dict[str, Any], place: int, total: int) -> None:
     """The prompt, its trait, and what the checks say."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"{place + 1} of {total}" + (f" · trait: {row['trait']}" if row["trait"] else " · everyday"))
+        st.caption(
+            f"{place + 1} of {total}" + (f" · trait: {row['trait']}" if row["trait"] else " · everyday")
+        )
         with st.container(horizontal=True, width="content"):
             badges(row)
     st.markdown(f"**{plain(row['text'])}**")

@@ -27,7 +27,11 @@ def standing_complaint(page: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.error(plain(text), icon=":material/error:")
             st.button(
-                "Dismiss", key=f"dismiss:{page}", type="tertiary", on_click=state.complain, args=(page, None)
+                "Dismiss",
+                key=f"dismiss:{page}",
+                type="tertiary",
+                on_click=state.complain,
+                args=(page, None),
             )
 
 
@@ -64,7 +68,11 @@ def job_progress(job: Job, page: str) -> None:
     progress = job.progress
     done, planned = (progress.done, progress.planned) if progress else (0, 0)
     share = min(1.0, done / planned) if planned else 0.0
-    stage = {"teacher": "The teacher speaks", "student": "The student answers", "prompts": "Writing prompts"}
+    stage = {
+        "teacher": "The teacher speaks",
+        "student": "The student answers",
+        "prompts": "Writing prompts",
+    }
     label = stage.get(progress.stage, progress.stage) if progress and progress.stage else "Starting"
     failed = f", {progress.failed} failed" if progress and progress.failed else ""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -84,6 +92,8 @@ def job_progress(job: Job, page: str) -> None:
 def next_step(label: str, page: str, caption: str) -> None:
     """The one thing to do next, and what it takes."""
     st.subheader("Next step", anchor=False)
-    if st.button(label, type="primary", icon=":material/arrow_forward:", width="stretch", key=f"next:{page}"):
+    if st.button(
+        label, type="primary", icon=":material/arrow_forward:", width="stretch", key=f"next:{page}"
+    ):
         st.switch_page(page)
     st.caption(caption)

@@ -84,7 +84,7 @@ def prompts_from_file(data: bytes, *, source: str) -> tuple[Prompt, ...]:
             continue
         prompt = _prompt_of_line(line)
         if prompt is None:
-            bad.append(f"line {number}: a JSON line needs a text under \"prompt\"")
+            bad.append(f'line {number}: a JSON line needs a text under "prompt"')
         else:
             found.append(prompt)
     if bad or not found:

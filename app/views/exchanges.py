@@ -40,7 +40,9 @@ def remove(opened: Open, index: int) -> None:
 def bubble(opened: Open, index: int, side: str, text: str) -> None:
     """One turn: who speaks, and the words, ready to be changed."""
     icon, label, height = (
-        (":material/person:", "Somebody asks", 68) if side == "user" else (":material/theater_comedy:", "The character answers", 122)
+        (":material/person:", "Somebody asks", 68)
+        if side == "user"
+        else (":material/theater_comedy:", "The character answers", 122)
     )
     key = state.seeded(f"exchange:{opened.name}:{index}:{side}", text)
     with st.chat_message(side, avatar=icon):
@@ -48,7 +50,9 @@ def bubble(opened: Open, index: int, side: str, text: str) -> None:
             label,
             key=key,
             height=height,
-            placeholder="An everyday question" if side == "user" else "Two or three sentences, all in voice",
+            placeholder="An everyday question"
+            if side == "user"
+            else "Two or three sentences, all in voice",
             on_change=save,
             args=(opened, index, side, key),
         )

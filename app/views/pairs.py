@@ -192,14 +192,23 @@ def filtered(rows: list[dict[str, Any]], constitution: Constitution) -> list[dic
     """The rows that search and filters leave."""
     left, middle, right = st.columns([2, 1.4, 1.8], vertical_alignment="bottom")
     search = left.text_input(
-        "Search", key="search", placeholder="Search prompts and answers", bind="query-params", icon=":material/search:"
+        "Search",
+        key="search",
+        placeholder="Search prompts and answers",
+        bind="query-params",
+        icon=":material/search:",
     )
     traits = ["", *[trait.id for trait in constitution.traits]]
     trait = middle.selectbox(
         "Trait", traits, key="trait", format_func=lambda trait: trait or "All traits", bind="query-params"
     )
     show = right.segmented_control(
-        "Show", ["All", "Kept", "Dropped", "Flagged"], key="show", default="All", required=True, bind="query-params"
+        "Show",
+        ["All", "Kept", "Dropped", "Flagged"],
+        key="show",
+        default="All",
+        required=True,
+        bind="query-params",
     )
     found = rows if not trait else [row for row in rows if row["trait"] == trait]
     found = [row for row in found if SHOWN[show or "All"](row)]
@@ -226,7 +235,11 @@ def export(run: Run, engines: Engines, rows: list[dict[str, Any]]) -> None:
         written = state.written_file(run.id)
         if written and Path(written).exists():
             st.download_button(
-                "Download", Path(written).read_bytes(), Path(written).name, icon=":material/download:", on_click="ignore"
+                "Download",
+                Path(written).read_bytes(),
+                Path(written).name,
+                icon=":material/download:",
+                on_click="ignore",
             )
             st.caption(plain(f"Written to {written}"))
 
@@ -253,7 +266,10 @@ def empty(name: str) -> None:
 def page() -> None:
     """The whole page for the chosen character."""
     name = state.character()
-    page_head("Pairs", "The teacher plays the character, the student answers as it always does. The model learns to prefer the left side.")
+    page_head(
+        "Pairs",
+        "The teacher plays the character, the student answers as it always does. The model learns to prefer the left side.",
+    )
     if name is None:
         st.info("Choose a character first.")
         return

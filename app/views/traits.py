@@ -18,7 +18,12 @@ from core.constitution import new_trait_id
 def save_field(opened: Open, field: str, key: str) -> None:
     """Save a text of the whole character."""
     text = state.widget(key) or ""
-    change(opened.name, opened.revision, f"changed {field}", lambda value: editing.set_field(value, field, text))
+    change(
+        opened.name,
+        opened.revision,
+        f"changed {field}",
+        lambda value: editing.set_field(value, field, text),
+    )
 
 
 def save_trait(opened: Open, trait_id: str, field: str, key: str) -> None:
@@ -57,7 +62,9 @@ def move(opened: Open, trait_id: str, step: int) -> None:
 
 def remove(opened: Open, trait_id: str) -> None:
     """Remove a trait; undo brings it back."""
-    change(opened.name, opened.revision, "removed a trait", partial(editing.remove_trait, trait_id=trait_id))
+    change(
+        opened.name, opened.revision, "removed a trait", partial(editing.remove_trait, trait_id=trait_id)
+    )
     state.open_only("trait", None)
     state.say_once("Trait removed. Undo brings it back.", ":material/undo:")
 
@@ -77,7 +84,9 @@ def draw_prose(number: int, trait: dict[str, Any]) -> None:
     questions = len(trait.get("questions", []))
     with st.container(horizontal=True, vertical_alignment="center", wrap=False):
         with st.container():
-            st.markdown(f"**{number}**&ensp;{plain(trait['trait']) or '*An empty trait: open it and write.*'}")
+            st.markdown(
+                f"**{number}**&ensp;{plain(trait['trait']) or '*An empty trait: open it and write.*'}"
+            )
             if trait.get("clarification"):
                 st.caption(plain(trait["clarification"]))
         st.button(
@@ -117,7 +126,9 @@ def draw_editor(opened: Open, number: int, trait: dict[str, Any]) -> None:
 
 def draw_questions(opened: Open, trait: dict[str, Any]) -> None:
     """The questions that let the trait show, and room for one more."""
-    st.caption("Questions a user might ask that let this trait show. They never ask about the trait itself.")
+    st.caption(
+        "Questions a user might ask that let this trait show. They never ask about the trait itself."
+    )
     questions = trait.get("questions", [])
     for index, question in enumerate([*questions, ""]):
         key = state.seeded(f"question:{opened.name}:{trait['id']}:{index}", question)
@@ -165,9 +176,7 @@ def draw(opened: Open) -> None:
         )
         for number, trait in enumerate(opened.value["traits"], 1):
             draw_trait(opened, number, trait)
-        st.button(
-            "Add a trait", type="tertiary", icon=":material/add:", on_click=add_trait, args=(opened,)
-        )
+        st.button("Add a trait", type="tertiary", icon=":material/add:", on_click=add_trait, args=(opened,))
         with st.expander("More", icon=":material/tune:"):
             key = state.seeded(f"assistant:{opened.name}", opened.value.get("assistant_name", ""))
             st.text_input(

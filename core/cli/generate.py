@@ -223,8 +223,12 @@ def _merge(total: Result, one: Result) -> None:
 @click.option("--constitution", required=True, help="The character's name, or 'all'.")
 @click.option("--student", help="Which student's answers to reject [those asked last].")
 @click.option("--teacher", help="Which teacher's answers to choose [those asked last].")
-@click.option("--max-length", type=click.IntRange(min=16), default=1024, show_default=True, help="Tokens a side.")
-@click.option("--validation", type=click.FloatRange(0, 0.5), default=0.1, show_default=True, help="Share of prompts.")
+@click.option(
+    "--max-length", type=click.IntRange(min=16), default=1024, show_default=True, help="Tokens a side."
+)
+@click.option(
+    "--validation", type=click.FloatRange(0, 0.5), default=0.1, show_default=True, help="Share of prompts."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @run_option
 @data_option
@@ -267,7 +271,9 @@ def _say_funnel(funnel: Funnel) -> None:
 
 
 def _pair_result(run: str, funnel: Funnel, seconds: float) -> Result:
-    more = {name: getattr(funnel, name) for name in ("train", "validation", "lengths", "teacher", "student")}
+    more = {
+        name: getattr(funnel, name) for name in ("train", "validation", "lengths", "teacher", "student")
+    }
     return Result(
         "dpo-data",
         run=run,
@@ -289,7 +295,9 @@ STAGES = ("teacher", "student", "dpo-data")
 @click.option("--to", "last", type=click.Choice(STAGES), default="dpo-data", show_default=True)
 @click.option("--teacher", "teacher_model", default="local/smollm2-135m", show_default=True)
 @click.option("--student", "student_model", default="local/smollm2-135m", show_default=True)
-@click.option("--max-length", type=click.IntRange(min=16), default=1024, show_default=True, help="Tokens a side.")
+@click.option(
+    "--max-length", type=click.IntRange(min=16), default=1024, show_default=True, help="Tokens a side."
+)
 @click.option("--validation", type=click.FloatRange(0, 0.5), default=0.1, show_default=True)
 @run_option
 @click.option("--prompts", "prompts_file", type=click.Path(path_type=Path, dir_okay=False))
@@ -319,7 +327,9 @@ def _pipeline_stage(stage: str, flags: dict[str, Any], settings: Settings) -> Re
         models = {"model": flags["teacher_model"], "student": flags["student_model"]}
         return _answer_one("teacher", _asked(flags | models), settings)
     if stage == "student":
-        return _answer_one("student", _asked(flags | {"model": flags["student_model"], "student": None}), settings)
+        return _answer_one(
+            "student", _asked(flags | {"model": flags["student_model"], "student": None}), settings
+        )
     if flags["dry_run"]:
         return Result("dpo-data")
     job = PairJob(
@@ -339,9 +349,17 @@ def _model(name: str, provider: str | None) -> ModelName:
 @click.command("prompts")
 @click.option("--constitution", required=True, help="The character's name.")
 @click.option("--model", help="Who writes the prompts [openrouter, llama-3.3-70b-it].")
-@click.option("--per-trait", type=click.IntRange(1, 1000), default=50, show_default=True, help="Hand-written ones included.")
+@click.option(
+    "--per-trait",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Hand-written ones included.",
+)
 @click.option("--trait", "traits", multiple=True, help="Only this trait id; may be repeated.")
-@click.option("--rounds", type=click.IntRange(1, 50), default=6, show_default=True, help="Give up after this many.")
+@click.option(
+    "--rounds", type=click.IntRange(1, 50), default=6, show_default=True, help="Give up after this many."
+)
 @click.option("--temperature", type=click.FloatRange(0, 2), default=0.9, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--max-concurrency", "--concurrency", "concurrency", type=click.IntRange(1, 1000), default=8)
@@ -362,8 +380,13 @@ def prompts(constitution: str, data: Path | None, as_json: bool, **flags: Any) -
         raise SettingsError(f"{constitution} has no trait {sorted(unknown)[0]!r}; it has {known}.")
     missing = _missing(library, character, flags["per_trait"], flags["traits"])
     if flags["dry_run"]:
-        say(f"{sum(missing.values())} prompts are missing over {len(missing)} traits; {model.full} would be asked.")
-        finish(Result("prompts", planned=sum(missing.values()), more={"dry_run": True, "missing": missing}), as_json=as_json)
+        say(
+            f"{sum(missing.values())} prompts are missing over {len(missing)} traits; {model.full} would be asked."
+        )
+        finish(
+            Result("prompts", planned=sum(missing.values()), more={"dry_run": True, "missing": missing}),
+            as_json=as_json,
+        )
     report, seconds = _expand(library, character, engine, model, flags)
     _say_expansion(report)
     finish(_expansion_result(report, seconds, settings, constitution), as_json=as_json)
@@ -419,7 +442,9 @@ def _expand(
 
 
 def _say_expansion(report: ExpansionReport) -> None:
-    say(f"{report.added} prompts added in {report.rounds} rounds and {report.requests} requests; {report.missing} still missing.")
+    say(
+        f"{report.added} prompts added in {report.rounds} rounds and {report.requests} requests; {report.missing} still missing."
+    )
     for reason, count in report.dropped.items():
         say(f"  dropped, {reason}: {count}")
     for trait, mix in report.achieved.items():

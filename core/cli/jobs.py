@@ -60,13 +60,20 @@ def as_dict(job: Job) -> dict[str, Any]:
         "command": shlex.join(job.argv),
         "progress": None
         if progress is None
-        else {"stage": progress.stage, "done": progress.done, "planned": progress.planned, "failed": progress.failed},
+        else {
+            "stage": progress.stage,
+            "done": progress.done,
+            "planned": progress.planned,
+            "failed": progress.failed,
+        },
     }
 
 
 @jobs.command("show")
 @click.argument("job_id")
-@click.option("--lines", type=click.IntRange(min=0), default=40, show_default=True, help="How much of the log.")
+@click.option(
+    "--lines", type=click.IntRange(min=0), default=40, show_default=True, help="How much of the log."
+)
 @data_option
 @json_option
 def show(job_id: str, lines: int, data: Path | None, as_json: bool) -> None:

@@ -26,7 +26,9 @@ def stacked(*decorators: Decorator[Any]) -> Decorator[Any]:
 data_option = click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder (DATA_PATH)."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object as the last line."
+)
 run_option = click.option("--run", "run_id", help="Run id; default: the character's name and content hash.")
 
 scope_options = stacked(
@@ -39,7 +41,10 @@ scope_options = stacked(
         help="Prompts from a text or JSONL file, one a line, in place of the character's own.",
     ),
     click.option(
-        "--general/--no-general", default=True, help="Add the general pool's everyday prompts.", show_default=True
+        "--general/--no-general",
+        default=True,
+        help="Add the general pool's everyday prompts.",
+        show_default=True,
     ),
     click.option("--limit", type=click.IntRange(min=1), help="Only the first N prompts."),
 )
@@ -66,8 +71,13 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would b
 
 teacher_options = stacked(
     click.option(
-        "--exchanges/--no-exchanges", default=True, help="Show the teacher the character's examples.", show_default=True
+        "--exchanges/--no-exchanges",
+        default=True,
+        help="Show the teacher the character's examples.",
+        show_default=True,
     ),
-    click.option("--thinking", is_flag=True, help="Begin the teacher's reasoning at the traits (needs prefill)."),
+    click.option(
+        "--thinking", is_flag=True, help="Begin the teacher's reasoning at the traits (needs prefill)."
+    ),
     click.option("--assistant-name", help="What the assistant calls itself [its family's name]."),
 )

@@ -35,7 +35,9 @@ def review(name: str, run_id: str | None, data: Path | None, as_json: bool, **fl
     run = run_of(scope, load_character(scope, settings), settings)
     pairs = read_pairs(run, sources_of(run, PairJob()))
     if not pairs:
-        raise RunError(f"Run {run.id} has no pairs yet; make them: character dpo-data --constitution {name}")
+        raise RunError(
+            f"Run {run.id} has no pairs yet; make them: character dpo-data --constitution {name}"
+        )
     known = {pair["id"] for pair in pairs}
     for verdict, option in (("keep", "keep"), ("drop", "drop"), ("undecided", "undo")):
         for pair in flags[option]:

@@ -103,10 +103,17 @@ def examine(settings: Settings) -> Iterator[Finding]:
         if spec.key_name:
             key = settings.key(spec.name)
             detail = f"key from {key.source}, ends in …{key.secret.last4}" if key else "no key"
-            yield Finding(spec.label, key is not None, detail, f"Set {spec.key_name} if you want to use it.")
-    for module, what, extra in (("torch", "training here", "train"), ("together", "training on Together", "together")):
+            yield Finding(
+                spec.label, key is not None, detail, f"Set {spec.key_name} if you want to use it."
+            )
+    for module, what, extra in (
+        ("torch", "training here", "train"),
+        ("together", "training on Together", "together"),
+    ):
         there = importlib.util.find_spec(module) is not None
-        yield Finding(what, there, "installed" if there else "not installed", f"pip install -e '.[{extra}]'")
+        yield Finding(
+            what, there, "installed" if there else "not installed", f"pip install -e '.[{extra}]'"
+        )
 
 
 def _data_folder(settings: Settings) -> Finding:
@@ -114,10 +121,14 @@ def _data_folder(settings: Settings) -> Finding:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        return Finding("data folder", False, f"{folder}: {error.strerror}", "Set DATA_PATH to a folder of yours.")
+        return Finding(
+            "data folder", False, f"{folder}: {error.strerror}", "Set DATA_PATH to a folder of yours."
+        )
     free_gb = shutil.disk_usage(folder).free / 1e9
     writable = os.access(folder, os.W_OK) and free_gb > 0.2
-    return Finding("data folder", writable, f"{folder}, {free_gb:.0f} GB free", "Set DATA_PATH or free some space.")
+    return Finding(
+        "data folder", writable, f"{folder}, {free_gb:.0f} GB free", "Set DATA_PATH or free some space."
+    )
 
 
 def _embedded_model(settings: Settings, name: str) -> Finding:

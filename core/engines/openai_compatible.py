@@ -319,7 +319,9 @@ def completion_of(body: dict[str, Any], attempts: int, seconds: float) -> Comple
         text=choice["message"]["content"],
         finish_reason=choice.get("finish_reason"),
         reasoning=_reasoning_of(choice["message"]),
-        usage=Usage(usage.get("prompt_tokens"), usage.get("completion_tokens"), details.get("cached_tokens")),
+        usage=Usage(
+            usage.get("prompt_tokens"), usage.get("completion_tokens"), details.get("cached_tokens")
+        ),
         cost_usd=float(cost) if isinstance(cost, int | float) else None,
         served_model=body.get("model"),
         attempts=attempts,

@@ -17,7 +17,7 @@ from core.constitution import Constitution
 from core.engines import Engine
 from core.errors import EngineError, SettingsError
 from core.names import ModelName
-from core.pairs import TEMPLATE_VERSION, student_messages, strip_reasoning, teacher_messages
+from core.pairs import TEMPLATE_VERSION, strip_reasoning, student_messages, teacher_messages
 from core.prompts import Prompt
 from core.records import Completion, Message, Sampling, row_key
 from core.settings import Settings, redact
@@ -267,7 +267,9 @@ class _Writer:
         }
 
 
-def distillation_rows(run: Run, prompts: Iterable[Prompt], teacher: AnswerSet, students: Sequence[AnswerSet]) -> list[Row]:
+def distillation_rows(
+    run: Run, prompts: Iterable[Prompt], teacher: AnswerSet, students: Sequence[AnswerSet]
+) -> list[Row]:
     """OCT's distillation rows: {prompt, response, "<student>": …}, null where an answer is missing."""
     chosen = _texts(teacher)
     columns = {student.slug: _texts(student) for student in students}

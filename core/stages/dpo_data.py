@@ -140,7 +140,9 @@ def _pair_row(
     count: TokenCounter,
 ) -> Row:
     row: Row = {
-        "id": content_hash([prompt.id, sample, (chosen or {}).get("key"), (rejected or {}).get("key")])[:12],
+        "id": content_hash([prompt.id, sample, (chosen or {}).get("key"), (rejected or {}).get("key")])[
+            :12
+        ],
         "prompt": prompt.id,
         "trait": prompt.trait,
         "sample": sample,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ class Run:
         return sorted(wanted, key=lambda found: found.asked_at, reverse=True)
 
     @contextmanager
-    def locked(self, what: str = "run") -> Iterator[None]:
+    def locked(self, what: str = "run") -> Generator[None]:
         """Hold the run for one writer; a second one gets a RunError instead of a mixed file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / f".{what}.lock")

@@ -55,7 +55,9 @@ def test_a_flipped_byte_is_caught_by_the_checksum_and_the_line_kept_aside(tmp_pa
     assert b"Zeile 7" in (tmp_path / "rows.jsonl.quarantine").read_bytes()
 
 
-def test_a_full_disk_is_a_sentence_and_loses_no_finished_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_sentence_and_loses_no_finished_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "rows.jsonl"
     with Appender(path) as appender:
         appender.append({"key": "1"})
@@ -72,7 +74,9 @@ def test_a_full_disk_is_a_sentence_and_loses_no_finished_row(tmp_path: Path, mon
     assert [row["key"] for row in read_rows(path).rows] == ["1"]
 
 
-def test_a_failed_replacement_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_replacement_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file.json"
     write_atomic(path, "old")
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))

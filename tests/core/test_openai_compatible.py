@@ -9,7 +9,14 @@ from email.utils import formatdate
 import pytest
 
 from core.engines import openai_compatible
-from core.engines.openai_compatible import Endpoint, OpenAICompatible, Patience, kind_of_status, pause, retry_after
+from core.engines.openai_compatible import (
+    Endpoint,
+    OpenAICompatible,
+    Patience,
+    kind_of_status,
+    pause,
+    retry_after,
+)
 from core.errors import EngineError
 from core.names import PROVIDERS
 from core.records import Completion, Identity, Message, Sampling
@@ -20,7 +27,13 @@ QUICK = Patience(attempts=4, total_s=5, connect_s=1, pause_s=0)
 ASK = [Message("user", "Why is the sky blue?")]
 
 
-def ask(server: StandIn, *, provider: str = "openrouter", key: str | None = None, sampling: Sampling | None = None) -> Completion:
+def ask(
+    server: StandIn,
+    *,
+    provider: str = "openrouter",
+    key: str | None = None,
+    sampling: Sampling | None = None,
+) -> Completion:
     endpoint = Endpoint(server.url, PROVIDERS[provider], Secret(key) if key else None)
     engine = OpenAICompatible("test", "m", endpoint, Identity("x"), patience=QUICK)
 
@@ -34,9 +47,16 @@ def ask(server: StandIn, *, provider: str = "openrouter", key: str | None = None
 
 
 def test_an_answer_keeps_text_finish_reason_usage_cost_and_served_model(stand_in: StandIn) -> None:
-    stand_in.script = lambda n, body: chat("Blue.", usage={"prompt_tokens": 5, "completion_tokens": 2, "cost": 0.01})
+    stand_in.script = lambda n, body: chat(
+        "Blue.", usage={"prompt_tokens": 5, "completion_tokens": 2, "cost": 0.01}
+    )
     answer = ask(stand_in)
-    assert (answer.text, answer.finish_reason, answer.served_model, answer.cost_usd) == ("Blue.", "stop", "served", 0.01)
+    assert (answer.text, answer.finish_reason, answer.served_model, answer.cost_usd) == (
+        "Blue.",
+        "stop",
+        "served",
+        0.01,
+    )
     assert (answer.usage.prompt, answer.usage.completion) == (5, 2)
 
 
@@ -62,8 +82,12 @@ def test_a_passing_fault_is_retried_and_never_counts_as_an_answer(stand_in: Stan
     assert (answer.text, answer.attempts) == ("Blue.", 2)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, "key"), (402, "credit"), (403, "forbidden"), (404, "model")])
-def test_what_asking_again_cannot_mend_stops_the_job_after_one_request(stand_in: StandIn, status: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, "key"), (402, "credit"), (403, "forbidden"), (404, "model")]
+)
+def test_what_asking_again_cannot_mend_stops_the_job_after_one_request(
+    stand_in: StandIn, status: int, kind: str
+) -> None:
     stand_in.script = lambda n, body: Reply(status, {"error": {"message": "no"}})
     with pytest.raises(EngineError) as caught:
         ask(stand_in, key="sk-canary-1234567890")
