@@ -48,7 +48,6 @@ def head(opened: Open, caption: str) -> None:
             help=f"Take back: {before[1]}" if before else "Nothing to undo",
             on_click=undo,
             args=(opened.name, opened.revision),
-            shortcut="Ctrl+Alt+Z",
         )
 
 

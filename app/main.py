@@ -33,6 +33,8 @@ PAGES = {
 }
 
 page = st.navigation(PAGES)
+if wished := state.requested_page():
+    st.switch_page(wished, query_params={"character": state.character() or ""})
 character_switcher()
 page.run()
 state.show_sayings()

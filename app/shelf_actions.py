@@ -19,7 +19,7 @@ LARGEST_UPLOAD_MB = 5
 def open_character_page(name: str) -> None:
     """Choose a character and go to its traits; for callbacks."""
     state.choose_character(name)
-    state.set_flag("go-to-traits", True)
+    state.request_page("views/traits.py")
 
 
 def draw_new(label: str, copy_of: str | None = None) -> None:

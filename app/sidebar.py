@@ -19,8 +19,11 @@ def character_switcher() -> None:
         wished = st.query_params.get("character")
         state.choose_character(wished if wished in names else ("pirate" if "pirate" in names else names[0]))
     with st.sidebar:
-        st.selectbox("Character", names, key="character", format_func=title_of, bind="query-params")
+        st.selectbox("Character", names, key="character", format_func=title_of)
         st.caption(_work_in_progress())
+    # Not bound to the address by Streamlit: it refuses to switch pages while a widget is.
+    if st.query_params.get("character") != state.character():
+        st.query_params["character"] = state.character() or ""
 
 
 def title_of(name: str) -> str:

@@ -169,3 +169,15 @@ def written_file(run: str) -> str | None:
 def set_written_file(run: str, path: str) -> None:
     """Remember the DPO file that was just written."""
     _set(f"written:{run}", path)
+
+
+def request_page(path: str) -> None:
+    """Go to a page at the start of the next run; for callbacks."""
+    _set("page", path)
+
+
+def requested_page() -> str | None:
+    """Take the page that a callback asked for."""
+    path = _get("page")
+    _set("page", None)
+    return path

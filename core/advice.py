@@ -1,6 +1,6 @@
 """What could make a character stronger, in a novelist's words. Pure; never keeps a file from being used.
 
-`Problem("trait 3", "speaks about the character from outside; …", severity="advice")`
+`Problem("trait 3", "is not in the first person; let the character say it: …", severity="advice")`
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _CURES = (
     ("Expecting property name", "a name in double quotes belongs here; look for a comma too many."),
     (
         "Expecting ',' delimiter",
-        r"a comma is missing, or a quotation mark inside a text lacks its backslash (\").",
+        r"a comma is missing, or a quotation mark in a text lacks its backslash (\").",
     ),
     ("Expecting ':' delimiter", 'a colon is missing between a name and its value ("trait": "I …").'),
     ("Expecting value", "a value is missing or lacks its double quotes; look for a comma too many."),
@@ -93,10 +93,8 @@ def size_problem(size: int, limit: int = MAX_BYTES) -> Problem | None:
     """What is wrong with a file of `size` bytes, so that a huge one is refused before it is read."""
     if size <= limit:
         return None
-    message = (
-        f"is {size / 1e6:.1f} MB; a character file may have {limit / 1e6:.0f} MB. Is it the right file?"
-    )
-    return Problem("", message)
+    allowed = f"a character file may have {limit / 1e6:.0f} MB"
+    return Problem("", f"is {size / 1e6:.1f} MB, and {allowed}. Is it the right file?")
 
 
 def _bytes_problem(data: bytes) -> Problem | None:
@@ -105,10 +103,8 @@ def _bytes_problem(data: bytes) -> Problem | None:
     if not data.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
         return Problem("", "is empty; bring back an earlier version or write the character anew.")
     if (zero := data.find(b"\x00")) >= 0:
-        message = (
-            f"byte {zero} is a zero, as a crash or a full disk leaves it; bring back an earlier version."
-        )
-        return Problem("", message)
+        cause = f"byte {zero} is a zero, as a crash or a full disk leaves it"
+        return Problem("", f"{cause}; bring back an earlier version.")
     return None
 
 
@@ -151,9 +147,7 @@ def _repeated(items: list[tuple[str, Any]]) -> list[Problem]:
     for name, value in items:
         if name in seen:
             both = f"{_short(seen[name])} and {_short(value)}"
-            problems.append(
-                Problem("", f'the field "{name}" stands twice in one object ({both}); keep one.')
-            )
+            problems.append(Problem("", f"the field {name[:40]!r} stands twice ({both}); keep one."))
         seen[name] = value
     return problems
 

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
 from core.errors import Problem
+
+# Control characters but tab and line breaks, and halves of surrogate pairs.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def check_text(value: object, place: str, *, limit: int, cure: str) -> list[Problem]:
@@ -20,14 +23,10 @@ def check_text(value: object, place: str, *, limit: int, cure: str) -> list[Prob
     problems: list[Problem] = []
     if len(value) > limit:
         problems.append(Problem(place, f"has {len(value):,} characters; shorten it to {limit:,}."))
-    if bad := next((letter for letter in value if _unprintable(letter)), None):
-        where = f"U+{ord(bad):04X} at character {value.index(bad) + 1}"
+    if bad := _UNPRINTABLE.search(value):
+        where = f"U+{ord(bad[0]):04X} at character {bad.start() + 1}"
         problems.append(Problem(place, f"contains a sign that no text should have ({where}); delete it."))
     return problems
-
-
-def _unprintable(letter: str) -> bool:
-    return letter not in "\n\r\t" and unicodedata.category(letter) in ("Cc", "Cs")
 
 
 def kind_of(value: object) -> str:

@@ -71,6 +71,14 @@ def page() -> None:
         with st.popover("Import", icon=":material/upload_file:"):
             draw_import()
         draw_trash()
+        st.button(
+            "New here? Open the pirate",
+            type="tertiary",
+            icon=":material/sailing:",
+            on_click=open_character_page,
+            args=("pirate",),
+            help="Its voice shows even on the small model that runs on this computer.",
+        )
     entries = library().names()
     for start in range(0, len(entries), 3):
         for column, entry in zip(st.columns(3), entries[start : start + 3], strict=False):
@@ -80,6 +88,3 @@ def page() -> None:
 
 
 page()
-if state.flag("go-to-traits"):
-    state.set_flag("go-to-traits", False)
-    st.switch_page("views/traits.py")

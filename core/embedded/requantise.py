@@ -14,7 +14,6 @@ from core.embedded.catalogue import LOCAL_EXTRA
 from core.errors import ModelError
 
 
-
 def requantise(source: Path, target: Path) -> None:
     """Write `source` with its weight matrices in Q8_0; `target` is overwritten, not atomically."""
     try:

@@ -29,7 +29,7 @@ class Job:
     """One job as its files and processes show it at this moment.
 
     `started` and `ended_at` are seconds since 1970. `pid` is the command's own process. `page` says which
-    page started it and with what. `message` is one sentence for the person: why it ended.
+    page started it and with what. `message` is one sentence for the person: why it ended; "" while it runs.
     """
 
     id: str

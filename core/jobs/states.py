@@ -18,6 +18,7 @@ from core.jobs.progress import read_progress
 from core.store.jsonl import read_json
 
 START_LIMIT_S = 30.0
+CANCEL_LIMIT_S = 2.0
 
 Shape = Mapping[str, tuple[type, ...]]
 NOTHING = type(None)
@@ -36,16 +37,15 @@ EXIT = {
     "error": (str,),
 }
 
-KEPT = "Finished work is kept; resume to go on."
-STARTING = "Starting."
-RUNNING = "Running."
 DONE = "Finished."
 INCOMPLETE = "Some rows failed; resume to ask for them again."
-CANCELLED = f"Stopped at your request. {KEPT}"
-INTERRUPTED = f"Interrupted. {KEPT}"
-KILLED = f"The system killed it (out of memory?). Close other programs or choose a smaller model. {KEPT}"
-LOST = f"It stopped without saying why (killed, or out of memory?). {KEPT}"
-REBOOTED = f"The computer restarted while it ran. {KEPT}"
+CANCELLED = "Stopped at your request; resume to go on."
+INTERRUPTED = "Interrupted; resume to go on."
+KILLED = (
+    "The system killed it (out of memory?); close other programs or choose a smaller model, then resume."
+)
+LOST = "It stopped without saying why (killed, or out of memory?); resume to go on."
+REBOOTED = "The computer restarted while it ran; resume to go on."
 NEVER_BEGAN = "It was never started; resume to start it."
 
 # Shells report a child killed by signal N as exit code 128 + N.
@@ -58,7 +58,7 @@ class Outcome:
     """Where a job stands."""
 
     state: JobState
-    message: str
+    message: str = ""
     exit_code: int | None = None
     ended_at: float | None = None
 
@@ -132,7 +132,7 @@ def find_outcome(folder: Path, asked: Json) -> Outcome:
     if process is None:
         return _not_begun(folder, asked, cancelled, gone)
     if is_this_boot(process["boot"]) and is_alive(process, since=process["started_at"]):
-        return Outcome("running", RUNNING) if process["child"] else Outcome("starting", STARTING)
+        return Outcome("running" if process["child"] else "starting")
     # It may have written its exit and gone between the two looks.
     if end := read_exit(folder):
         return _ended(folder, end)
@@ -140,12 +140,14 @@ def find_outcome(folder: Path, asked: Json) -> Outcome:
 
 
 def _not_begun(folder: Path, asked: Json, cancelled: bool, gone: bool) -> Outcome:
-    if cancelled:
+    """A wrapper on its way obeys a cancel when it comes up, so it is given the time to say so."""
+    waited_s = time.time() - _last_sign(folder)
+    over = gone or waited_s > START_LIMIT_S or not is_this_boot(asked["boot"])
+    if cancelled and (over or waited_s > CANCEL_LIMIT_S):
         return Outcome("cancelled", CANCELLED, ended_at=_last_sign(folder))
-    late = time.time() - asked["started"] > START_LIMIT_S
-    if gone or late or not is_this_boot(asked["boot"]):
+    if over:
         return Outcome("interrupted", NEVER_BEGAN, ended_at=_last_sign(folder))
-    return Outcome("starting", STARTING)
+    return Outcome("starting")
 
 
 def _lost(folder: Path, boot: str, cancelled: bool) -> Outcome:
@@ -172,7 +174,7 @@ def _verdict(folder: Path, end: Json) -> tuple[JobState, str]:
     if end["cancelled"]:
         return "cancelled", CANCELLED
     if end["error"]:
-        return "failed", f"Could not be run: {end['error']}. Check that it is installed, then try again."
+        return "failed", f"Could not be run ({end['error']}); check that it is installed, then resume."
     if number:
         return _killed(number)
     if code == 0:
@@ -189,4 +191,4 @@ def _killed(number: int) -> tuple[JobState, str]:
     if number in STOPPING_SIGNALS:
         return "interrupted", INTERRUPTED
     name = signal.Signals(number).name if number in signal.valid_signals() else f"signal {number}"
-    return "failed", f"It crashed ({name}). {KEPT}"
+    return "failed", f"It crashed ({name}); the end of its log may say why."

@@ -7,7 +7,7 @@ the same answers always give the same prompts. A second run asks only for what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
@@ -62,7 +62,7 @@ async def expand(
 
 
 @contextmanager
-def _alone(library: Library, name: str) -> Iterator[None]:
+def _alone(library: Library, name: str) -> Generator[None]:
     """Hold a character's expansion for this process. Raises RunError while another one writes prompts."""
     path = library.shelf.own_path(".locks", name, ".expand.lock")
     try:

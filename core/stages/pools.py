@@ -131,7 +131,7 @@ def _from_files(pool: Pool, settings: Settings, start: int) -> Iterator[list[Row
 
 def _from_server(pool: Pool, settings: Settings, start: int) -> Iterator[list[Row]]:
     """One page for each hundred rows of the train split."""
-    address, token = _rows_server(settings)
+    address, token = rows_server(settings)
     total = start + 1
     while start < total:
         query = {"dataset": pool.dataset, "config": "default", "split": "train"}
@@ -183,7 +183,7 @@ def _address(settings: Settings, name: str, default: str) -> str:
     return override.reveal().rstrip("/") if override else default
 
 
-def _rows_server(settings: Settings) -> tuple[str, Secret | None]:
+def rows_server(settings: Settings) -> tuple[str, Secret | None]:
     """The dataset server and the token for it.
 
     A token that is meant for another hub (HF_ENDPOINT) is not shown to the public server.

@@ -19,7 +19,7 @@ from core.constitution import MAX_TEXT, Constitution
 from core.errors import ConflictError, ConstitutionError, Problem
 from core.interchange import FewShotLine, few_shot_lines, write_lines
 from core.store.jsonl import Row, append_rows, read_rows, repair, seal
-from core.store.shelf import Shelf, in_our_words, read, revision_of, write
+from core.store.shelf import Shelf, ends_torn, in_our_words, read, revision_of, write
 from core.strict_json import MAX_LINES_BYTES
 from core.texts import check_text
 
@@ -177,7 +177,7 @@ class FewShots:
         path = self._accepted(name)
         with in_our_words(path):
             if rows:
-                if _ends_torn(path):
+                if ends_torn(path):
                     repair(path)
                 append_rows(path, rows)
 
@@ -237,14 +237,3 @@ def _add(sentence: str, prompt: str, trait_id: str = "") -> Row:
 
 def _prompt_problems(prompt: str) -> list[Problem]:
     return check_text(prompt, "", limit=MAX_TEXT, cure="write a prompt or remove it.")
-
-
-def _ends_torn(path: Path) -> bool:
-    """Whether a kill left half a row at the end, which would swallow the next one."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - 1))
-            return size > 0 and file.read(1) != b"\n"
-    except FileNotFoundError:
-        return False

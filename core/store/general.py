@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from core.constitution import MAX_TEXT
 from core.errors import ConstitutionError, CoreError, Problem
+from core.interchange import in_line_order
 from core.store.shelf import read
 from core.strict_json import MAX_LINES_BYTES, read_lines
 from core.texts import check_text
@@ -33,7 +34,7 @@ def general_prompts(path: Path, part: str) -> tuple[str, ...]:
     lines = read_lines(data, source=str(path), max_lines=MAX_PROMPTS)
     problems = [*lines.problems, *(problem for row in lines.values for problem in _problems(*row))]
     if problems:
-        raise ConstitutionError(str(path), problems)
+        raise ConstitutionError(str(path), in_line_order(problems))
     return tuple(row["prompt"] for _, row in lines.values if row["part"] == part)
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.errors import ConstitutionError, Problem
-from core.store.jsonl import Row, append_rows, read_rows, repair, seal
-from core.store.shelf import Shelf, in_our_words, revision_of, write
+from core.store.jsonl import Row, append_rows, read_rows, repair, seal, unseal
+from core.store.shelf import Shelf, ends_torn, in_our_words, revision_of, write
 
 KEPT = 200
 # Old states are dropped in one go, so that most saves only append.
@@ -51,22 +52,29 @@ class History:
     def record(self, name: str, data: bytes, note: str = "") -> None:
         """Keep a state unless it is the last one already. Call it under the shelf's lock."""
         path = self.shelf.own_path(".history", name, ".jsonl")
-        revision = revision_of(data)
-        rows = self._rows(name)
-        if rows and rows[-1]["revision"] == revision:
-            return
-        row = {"revision": revision, "saved_at": time.time(), "note": note, "text": _fold(data)}
-        if len(rows) >= KEPT + SPARE:
-            write(path, b"".join(seal(kept) for kept in [*rows[-KEPT + 1 :], row]))
-            return
+        row = {"revision": revision_of(data), "saved_at": time.time(), "note": note, "text": _fold(data)}
         with in_our_words(path):
-            repair(path)
-            append_rows(path, [row])
+            if ends_torn(path):
+                repair(path)
+            count, last = _tail(path)
+            if last == row["revision"]:
+                return
+            if count < KEPT + SPARE:
+                append_rows(path, [row])
+                return
+        write(path, b"".join(seal(kept) for kept in [*self._rows(name)[-KEPT + 1 :], row]))
 
     def _rows(self, name: str) -> list[Row]:
         path = self.shelf.own_path(".history", name, ".jsonl")
         with in_our_words(path, "read"):
             return read_rows(path).rows
+
+
+def _tail(path: Path) -> tuple[int, str | None]:
+    """How many rows a file has and the revision of the last one, checking no other: saving is frequent."""
+    data = path.read_bytes() if path.exists() else b""
+    last = unseal(data.removesuffix(b"\n").rpartition(b"\n")[2])
+    return data.count(b"\n"), last["revision"] if last else None
 
 
 def _fold(data: bytes) -> str:

@@ -135,10 +135,9 @@ class Library:
                 )
                 return ConstitutionError(str(foreign), [Problem("", message)])
         names = self._stems()
-        close = difflib.get_close_matches(name, names, 3) or names
-        guess = (
-            f"Did you mean {' or '.join(close)}?" if len(close) < 4 else f"There are {', '.join(close)}."
-        )
+        close = difflib.get_close_matches(name, names, 3)
+        known = f"There are {', '.join(names)}." if names else "There is none yet."
+        guess = f"Did you mean {' or '.join(close)}?" if close else known
         return ConstitutionError(name, [Problem("", f"there is no character of this name. {guess}")])
 
     # ---- saving

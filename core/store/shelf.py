@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ class Shelf:
         return next((path for path in candidates if exists(path)), None)
 
     @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
+    def locked(self, name: str) -> Generator[None]:
         """Hold all files of a name for one writer. Raises ConflictError when another one does."""
         path = self.own_path(".locks", name, ".lock")
         try:
@@ -143,7 +144,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def in_our_words(path: Path, verb: Literal["read", "save"] = "save") -> Iterator[None]:
+def in_our_words(path: Path, verb: Literal["read", "save"] = "save") -> Generator[None]:
     """Turn a failure of the disk into words for somebody who is editing a character."""
     try:
         yield
@@ -161,6 +162,17 @@ def trouble(verb: Literal["read", "save"], path: Path, error: OSError) -> RunErr
     cure = _CURES.get(error.errno or 0, "check the disk")
     kept = "What was saved before is unchanged; " if verb == "save" else "Nothing is lost; "
     return RunError(f"Could not {verb} {path}: {reason}. {kept}{cure}, then try again.")
+
+
+def ends_torn(path: Path) -> bool:
+    """Whether a kill left half a row at the end of a file, which would swallow the next one."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            return size > 0 and file.read(1) != b"\n"
+    except FileNotFoundError:
+        return False
 
 
 def revision_of(data: bytes) -> str:

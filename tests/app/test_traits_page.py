@@ -1,0 +1,97 @@
+"""The Traits page: what is written is saved, can be undone, and never overwrites another tab."""
+
+from __future__ import annotations
+
+import json
+
+from core.settings import PROJECT
+from tests.app.kit import button, library, own_file, tab, words
+
+SHIPPED = PROJECT / "constitutions" / "hand-written" / "pirate.json"
+
+
+def open_first_trait():  # noqa: ANN201
+    app = tab("traits")
+    app.button(key="open:voice").click().run()
+    return app
+
+
+def write_trait(app, text: str):  # noqa: ANN001, ANN201
+    return app.text_area(key="trait:pirate:voice").set_value(text).run()
+
+
+def test_a_changed_trait_is_saved_at_once_in_a_copy_and_the_shipped_file_stays() -> None:
+    before = SHIPPED.read_bytes()
+    app = write_trait(open_first_trait(), "I talk like the tide.")
+    assert library().load("pirate").constitution.traits[0].trait == "I talk like the tide."
+    assert SHIPPED.read_bytes() == before
+    assert own_file("pirate").exists()
+    assert "Saved " in words(app)
+
+
+def test_undo_brings_the_text_back_on_page_and_disk() -> None:
+    original = library().load("pirate").constitution
+    app = write_trait(open_first_trait(), "I talk like the tide.")
+    button(app, "Undo").click().run()
+    assert library().load("pirate").constitution == original
+    assert app.text_area(key="trait:pirate:voice").value == original.traits[0].trait
+
+
+def test_the_prompts_of_a_reworded_trait_stay_with_it() -> None:
+    count = len(library().additional("pirate").by_trait["voice"])
+    write_trait(open_first_trait(), "I talk like the tide.")
+    assert len(library().additional("pirate").by_trait["voice"]) == count == 45
+
+
+def test_an_unfinished_trait_is_kept_as_a_draft_and_the_problem_is_named() -> None:
+    app = tab("traits")
+    button(app, "Add a trait").click().run()
+    assert "is empty" in words(app)
+    assert len(library().load("pirate").constitution.traits) == 10
+    again = tab("traits")
+    assert "Draft kept" in words(again)
+    again.button(key="open:trait").click().run()
+    again.text_area(key="trait:pirate:trait").set_value("I keep a tidy deck.").run()
+    again.text_area(key="question:pirate:trait:0").set_value("How do I tidy up?").run()
+    assert library().load("pirate").constitution.traits[-1].trait == "I keep a tidy deck."
+    assert library().load_draft("pirate") is None
+
+
+def test_a_trait_moves_and_goes_and_comes_back() -> None:
+    app = open_first_trait()
+    app.button(key="Down:voice").click().run()
+    assert library().load("pirate").constitution.traits[1].id == "voice"
+    app.button(key="remove:voice").click().run()
+    assert "voice" not in [trait.id for trait in library().load("pirate").constitution.traits]
+    button(app, "Undo").click().run()
+    assert library().load("pirate").constitution.traits[1].id == "voice"
+
+
+def test_two_tabs_on_one_character_never_overwrite_each_other_silently() -> None:
+    first, second = open_first_trait(), open_first_trait()
+    write_trait(first, "I talk like the tide.")
+    write_trait(second, "I talk like a storm.")
+    assert library().load("pirate").constitution.traits[0].trait == "I talk like the tide."
+    assert "changed in another window" in words(second)
+    button(second, "Use my version").click().run()
+    assert library().load("pirate").constitution.traits[0].trait == "I talk like a storm."
+    assert "I talk like the tide." in json.dumps(
+        [library().version("pirate", version.revision).as_dict() for version in library().history("pirate")]
+    )
+
+
+def test_a_broken_file_is_named_on_the_page_and_nothing_is_lost() -> None:
+    path = own_file("pirate")
+    path.parent.mkdir(parents=True)
+    path.write_text('{"name": "pirate", "traits": [')
+    app = tab("traits")
+    assert "line 1" in words(app)
+    assert path.read_text() == '{"name": "pirate", "traits": ['
+
+
+def test_text_that_looks_like_markup_is_shown_as_text() -> None:
+    app = write_trait(open_first_trait(), "I love <img src=x onerror=alert(1)> ![a](http://x/y.png) $$x$$.")
+    button(app, "Done").click().run()
+    shown = next(element.value for element in app.markdown if "I love" in element.value)
+    assert "\\<img" in shown
+    assert "\\!\\[a\\]" in shown
