@@ -26,6 +26,7 @@ STATES = {
     "interrupted": ("Interrupted", ":material/power_off:", "orange"),
 }
 STAGES = {"teacher": "The teacher speaks", "student": "The student answers", "prompts": "Writing prompts"}
+NOUNS = {"teacher": "teacher answers", "student": "student answers", "prompts": "prompts"}
 PAGES = {"pairs": ("views/pairs.py", "See the pairs"), "prompts": ("views/prompts.py", "See the prompts")}
 LOG_HEIGHT = 320
 
@@ -66,7 +67,8 @@ def facts(job: Job) -> str:
     ended = job.ended_at or job.started
     parts = [f"{ago(now - ended).capitalize()} · took {duration(ended - job.started)}"]
     if job.progress and job.progress.planned:
-        parts.append(f"{job.progress.done:,} of {job.progress.planned:,}")
+        noun = NOUNS.get(job.progress.stage, "")
+        parts.append(f"{job.progress.done:,} of {job.progress.planned:,} {noun}".rstrip())
         parts += [f"{job.progress.failed:,} failed"] if job.progress.failed else []
     return " · ".join(parts)
 
@@ -75,7 +77,7 @@ def draw_progress(job: Job) -> None:
     """The bar with numbers, rate and time left; a job that does not count shows its last words."""
     progress = job.progress
     if progress is None or not progress.planned:
-        st.progress(0.0, text=plain(last_line_of(job) or "Starting …"))
+        st.status(plain(last_line_of(job) or "Starting …"), type="compact")
         return
     parts = [f"{STAGES.get(progress.stage, progress.stage)}: {progress.done:,} of {progress.planned:,}"]
     parts += [f"{progress.failed:,} failed"] if progress.failed else []
@@ -90,12 +92,24 @@ def draw_details(job: Job, newer: Job | None) -> None:
     """Why it ended, what can be done, what failed, what it printed, and its command."""
     failures = [] if job.active else failures_of(job)
     if not job.active:
-        st.markdown(plain(job.message))
+        st.markdown(plain(why_ended(job, failures)))
     draw_actions(job, newer, failures)
     draw_failures(failures)
     draw_log(job)
-    with st.expander("For engineers: its command", icon=":material/terminal:"):
+    with st.expander("For engineers: its command", icon=":material/terminal:", type="compact"):
         st.code(shell_of(job), language="bash", wrap_lines=True)
+
+
+def why_ended(job: Job, failures: list[Failures]) -> str:
+    """One sentence about how it ended; what can be done next is on the buttons."""
+    if job.state == "incomplete" and failures:
+        lost = sum(group.count for group in failures)
+        return f"It ran to its end, but {counted(lost, 'answer')} could not be had. All others are kept."
+    if job.state == "incomplete" and job.verb == "prompts":
+        return (
+            "It ran to its end, but some traits have fewer prompts than wanted. All that passed are kept."
+        )
+    return job.message
 
 
 def draw_actions(job: Job, newer: Job | None, failures: list[Failures]) -> None:
@@ -150,13 +164,15 @@ def draw_remove(job: Job) -> None:
 def draw_failures(failures: list[Failures]) -> None:
     """What did not get an answer, reason by reason."""
     for number, group in enumerate(failures):
-        label = f"{counted(group.count, 'answer')} failed: {group.reason}"
-        with st.expander(plain(label), icon=":material/error:", key=f"failed-{number}"):
+        label = plain(f"{counted(group.count, 'answer')} failed: {group.reason}")
+        with st.expander(label, icon=":material/error:", type="compact", key=f"failed-{number}"):
             st.text(group.message)
-            for failed in group.examples:
-                tries = f", asked {failed.attempts} times" if failed.attempts > 1 else ""
-                st.caption(f"The {failed.role}{tries}, was asked:")
-                st.text(failed.prompt or "(the prompt is not in the run any more)")
+            for role in dict.fromkeys(failed.role for failed in group.examples):
+                asked = [failed for failed in group.examples if failed.role == role]
+                tries = max(failed.attempts for failed in asked)
+                st.caption(f"Asked of the {role}" + (f", up to {tries} times each" if tries > 1 else ""))
+                for failed in asked:
+                    st.text(failed.prompt or "(the prompt is not in the run any more)")
             if group.count > len(group.examples):
                 st.caption(f"And {group.count - len(group.examples):,} more.")
 
@@ -167,6 +183,7 @@ def draw_log(job: Job) -> None:
     if not log:
         st.caption("It has printed nothing yet." if job.active else "It printed nothing.")
         return
+    st.caption("What it printed")
     tall = job.active or log.count("\n") > 12
     with st.container(height=LOG_HEIGHT if tall else "content", autoscroll=tall or None, border=False):
         st.code(log, language=None, wrap_lines=True)

@@ -230,17 +230,21 @@ def _bullets(lines: Iterable[str]) -> str:
 
 
 SMALL_SYSTEM = "You make up messages that people send to a helpful assistant."
+# Found by trial on a model of 135 million parameters: it keeps to a subject that is named twice, and it
+# makes sense when it asks; told to vary the form, it drifts into statements that mean nothing.
 SMALL_HINTS = {
-    "short": "Each is one short sentence.",
-    "medium": "Each is about 25 words long.",
-    "long": "Each is a little story of three or four sentences, about 60 words long.",
+    "short": "Each is one short, clear question about {topic}.",
+    "medium": "Each is about 25 words long: one fact about the person, then a clear question about {topic}.",
+    "long": "Each is about 60 words long: a person tells in three sentences what happened with {topic}, "
+    "then asks a question.",
 }
 
 
 def _small_request(wanted: Mix, variant: int) -> str:
     length = max(LENGTHS, key=wanted.of)
     topic = TOPICS[variant % len(TOPICS)]
-    return f"Write {wanted.total} new {length} user messages about {topic}. {SMALL_HINTS[length]}"
+    hint = SMALL_HINTS[length].format(topic=topic)
+    return f"Write {wanted.total} new {length} user messages about {topic}. {hint}"
 
 
 def messages_for(

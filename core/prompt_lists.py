@@ -77,6 +77,8 @@ def _texts_in(value: Any) -> list[str]:
 _NUMBER = re.compile(r"^\s*(?:\*\*|__)?\(?\d{1,3}[.):](?:\*\*|__)?\)?(?:\s+|$)(?P<rest>.*)$")
 _BULLET = re.compile(r"^\s*[-*•–‣▪](?:\s+|$)(?P<rest>.*)$")
 _HEADING = re.compile(r"^\s*(?:#{1,6}\s.*|(?:\*\*|__)[^*_]{1,60}(?:\*\*|__):?|[-=*_]{3,}|```\w*)\s*$")
+# Small models forget the line break: "… again. 2. The dog …" begins a new item.
+_INLINE_NUMBER = re.compile(r"(?<=[.?!\"”]) +(?=\d{1,2}[.)] +[\"“A-Z])")
 HEADING_WORDS = 8
 
 
@@ -88,7 +90,7 @@ class _Line:
 
 
 def _from_lines(text: str) -> list[str]:
-    lines = [_read(line) for line in text.splitlines()]
+    lines = [_read(line) for line in _INLINE_NUMBER.sub("\n", text).splitlines()]
     if not any(line.kind in ("number", "bullet") for line in lines):
         return [line.text for line in lines if line.kind == "text" and _says_something(line.text)]
     return _items(lines)

@@ -33,14 +33,22 @@ class Pools:
 
 
 def review(
-    candidate: str, *, trait: Trait, character: str, pools: Pools, room: Mix | None = None
+    candidate: str,
+    *,
+    trait: Trait,
+    character: str,
+    pools: Pools,
+    room: Mix | None = None,
+    must_ask: bool = False,
 ) -> str | None:
     """The reason to drop a candidate, or None to keep it.
 
-    `room` is how many each length still takes; without it any length will do.
+    `room` is how many each length still takes; without it any length will do. `must_ask` keeps
+    questions alone: what tiny models write beside them rarely makes sense.
     """
     return (
         _unusable(candidate)
+        or (NOT_A_MESSAGE if must_ask and not asks(candidate) else None)
         or (
             NAMES_IT
             if names_the_character(candidate, character) or quotes_trait(candidate, trait)
@@ -88,7 +96,8 @@ _ANSWER = re.compile(
       | (?:here|below)(?:'s|\ (?:is|are))\ (?:a|an|the|some|my|your|\d+|\w+)\ (?:\w+\ ){0,3}
           (?:list|messages?|prompts?|questions?|examples?|requests?|ideas|tips|suggestions|steps)\b
       | i(?:'d|\ would)\ be\ (?:happy|glad|delighted)\ to\ (?:help|assist)
-      | (?:i'm|i\ am)\ (?:sorry|afraid),?\ (?:but\ )?i\ (?:can't|cannot|am\ unable|won't)
+      | (?:i'm|i\ am)\ (?:sorry|afraid),?\ (?:but\ )?i\ (?:can't|cannot|am\ unable\ to|won't)\ (?:be\ able\ to\ )?
+          (?:help|assist|answer|provide|do\ that|fulfil)
       | as\ an\ ai\b | (?:how|what)\ (?:can|may)\ i\ (?:help|assist|do\ for)\ (?:you|with)\b
       | i\ can\ (?:help|assist)\ you\b | (?:i\ )?hope\ (?:this|these|that)\ helps?\b
       | let\ me\ know\ if\ you\b | thank\ you\ for\ (?:asking|reaching\ out|your\ (?:question|message)))""",
@@ -114,6 +123,11 @@ def is_user_message(text: str) -> bool:
     if any(pattern.search(plain) for pattern in (_SELF_REPORT, _ANSWER, _META)):
         return False
     return not (len(_LIST.findall(plain)) >= LIST_MARKS or _stammers(plain) or _begins_or_ends_badly(plain))
+
+
+def asks(text: str) -> bool:
+    """Whether there is a question in a text."""
+    return "?" in text
 
 
 def _stammers(text: str) -> bool:

@@ -85,20 +85,32 @@ def trouble_of(model: str) -> str | None:
     return None
 
 
+def how_many(name: str, mixes: list[Mix]) -> int:
+    """How many prompts a trait should have: as chosen, else the next round number above what there is."""
+    fewest = min((mix.total for mix in mixes), default=0)
+    return int(state.widget(f"per-trait:{name}") or next((n for n in A_TRAIT if n > fewest), A_TRAIT[-1]))
+
+
 def draw_more(name: str, model: str, usable: bool, mixes: list[Mix]) -> int:
     """How many a trait, what that takes, and the button."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        fewest = min((mix.total for mix in mixes), default=0)
-        goal = next((goal for goal in A_TRAIT if goal > fewest), A_TRAIT[-1])
-        per_trait = st.number_input(
-            "Prompts a trait", 5, 200, goal, step=5, key=f"per-trait:{name}", width=160
+        per_trait = int(
+            st.number_input(
+                "Prompts a trait",
+                5,
+                200,
+                how_many(name, mixes),
+                step=5,
+                key=f"per-trait:{name}",
+                width=160,
+                persist_state="session",
+            )
         )
-        wish = wish_for(mixes, int(per_trait), small=is_small(model))
-        st.button(
-            "Generate more", icon=":material/add:", **more_button(name, model, int(per_trait), wish, usable)
-        )
+        wish = wish_for(mixes, per_trait, small=is_small(model))
+        more = more_button(name, model, per_trait, wish, usable)
+        st.button("Generate more", icon=":material/add:", **more)
     st.caption(wish.sentence(local=model.startswith("local/")))
-    return int(per_trait)
+    return per_trait
 
 
 def more_button(
@@ -161,10 +173,11 @@ def draw_traits(constitution: Constitution, written: FewShot) -> None:
     mixes = [Mix.counted([*trait.questions, *written.by_trait[trait.id]]) for trait in constitution.traits]
     model, trouble = choose_engine()
     running = active_job(f"{PAGE}:{name}") is not None
-    per_trait = draw_more(name, model, not trouble and not running, mixes)
     if running:
+        per_trait = how_many(name, mixes)
         st.fragment(live, run_every=1.0)(name)
     else:
+        per_trait = draw_more(name, model, not trouble, mixes)
         draw_ended_badly(f"{PAGE}:{name}", PAGE, INCOMPLETE)
     for number, (trait, mix) in enumerate(zip(constitution.traits, mixes, strict=True), 1):
         wish = wish_for([mix], per_trait, small=is_small(model))

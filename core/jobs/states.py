@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Mapping
@@ -159,8 +160,11 @@ def _lost(folder: Path, boot: str, cancelled: bool) -> Outcome:
 
 def _last_sign(folder: Path) -> float:
     """When a file of the folder was last written: the best guess at when a lost job ended."""
-    times = [file.stat().st_mtime for file in folder.iterdir() if file.is_file()]
-    return max(times, default=folder.stat().st_mtime)
+    times = [folder.stat().st_mtime]
+    for file in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a file that was being replaced
+            times.append(file.stat().st_mtime)
+    return max(times)
 
 
 def _ended(folder: Path, end: Json) -> Outcome:

@@ -56,7 +56,7 @@ async def expand(
     planner = Planner(constitution, sampling, seed, small, prefill=small and engine.can_prefill)
     with _alone(library, constitution.name):
         repair(dropped_path(library.shelf, constitution.name))
-        intake = _Intake(library, constitution, chosen, per_trait, planner.prefill, on_progress)
+        intake = _Intake(library, constitution, chosen, per_trait, planner, on_progress)
         await _rounds(intake, planner, engine, max_rounds, concurrency)
     return intake.report
 
@@ -104,12 +104,12 @@ class _Intake:
         constitution: Constitution,
         chosen: Sequence[Trait],
         per_trait: int,
-        prefilled: bool,
+        planner: Planner,
         on_progress: OnProgress,
     ) -> None:
         self._library = library
         self._constitution = constitution
-        self._prefilled = prefilled
+        self._planner = planner
         self._on_progress = on_progress
         self.report = ExpansionReport(Mix.target(per_trait))
         self.traits = _progress(library, constitution, chosen, per_trait)
@@ -151,7 +151,7 @@ class _Intake:
 
     def _review(self, ask: Ask, result: Completion, dropped: Appender) -> None:
         """Keep or drop each message of an answer."""
-        messages = parse_prompts(_list_in(result, prefilled=self._prefilled))
+        messages = parse_prompts(_list_in(result, prefilled=self._planner.prefill))
         cut = len(messages) - 1 if result.finish_reason == "length" else None
         for number, text in enumerate(messages):
             reason = CUT_OFF if number == cut else self._reason(ask, text)
@@ -168,7 +168,12 @@ class _Intake:
         progress = ask.progress
         room = None if ask.relaxed else progress.lacking
         reason = review(
-            text, trait=progress.trait, character=self._constitution.name, pools=progress.pools, room=room
+            text,
+            trait=progress.trait,
+            character=self._constitution.name,
+            pools=progress.pools,
+            room=room,
+            must_ask=self._planner.small,
         )
         return reason or (None if progress.room else QUOTA_FULL)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.constitution import Constitution, Trait
 from core.expansion import LENGTHS, Length, Mix, classify, messages_for, missing
-from core.prompt_review import Pools
+from core.prompt_review import Pools, asks
 from core.records import Sampling, content_hash
 from core.stages.bulk import Request
 
@@ -146,7 +146,7 @@ class Planner:
         return int(digest[:8], 16) >> 1
 
     def _examples(self, ask: Ask, variant: int) -> list[str]:
-        """Hand-written questions of one length: the trait's own, then other traits' in turn.
+        """Hand-written prompts of one length that ask: the trait's own, then other traits' in turn.
 
         A model's own prompts never serve as examples: a tiny model would copy its slips from itself.
         """
@@ -163,4 +163,4 @@ class Planner:
 
 
 def _of_length(trait: Trait, length: Length) -> list[str]:
-    return [text for text in trait.questions if classify(text) == length]
+    return [text for text in trait.questions if classify(text) == length and asks(text)]

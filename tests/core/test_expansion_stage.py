@@ -266,10 +266,23 @@ def test_reasoning_before_the_list_is_no_prompt(library: Library) -> None:
 
 
 def test_a_small_model_continues_a_list_that_we_began(library: Library) -> None:
-    engine = FakeEngine("tiny-135m", script=[" Why do leaves fall?\n2. Name a grey kitten."])
+    engine = FakeEngine("tiny-135m", script=[" Why do leaves fall?\n2. Who baked the first cake?"])
     run(library, engine, traits=["voice"])
     assert engine.history[0].messages[-1] == Message("assistant", "1.")
-    assert written(library)["voice"][:2] == ["Why do leaves fall?", "Name a grey kitten."]
+    assert written(library)["voice"][:2] == ["Why do leaves fall?", "Who baked the first cake?"]
+
+
+def test_a_server_that_repeats_our_beginning_changes_nothing(library: Library) -> None:
+    engine = FakeEngine("tiny-135m", script=["1. Why do leaves fall?\n2. Who baked the first cake?"])
+    run(library, engine, traits=["voice"])
+    assert written(library)["voice"][:2] == ["Why do leaves fall?", "Who baked the first cake?"]
+
+
+def test_of_a_small_model_only_questions_are_kept(library: Library) -> None:
+    engine = FakeEngine("tiny-135m", script=["1. My spoon is a moon.\n2. Who baked the first cake?"])
+    report = run(library, engine, traits=["voice"])
+    assert report.dropped[NOT_A_MESSAGE] == 1
+    assert written(library)["voice"][0] == "Who baked the first cake?"
 
 
 def test_a_prompt_of_the_general_pool_is_not_taken_again(library: Library) -> None:

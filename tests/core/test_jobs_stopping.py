@@ -307,7 +307,8 @@ def test_a_job_whose_starter_died_before_its_supervisor_is_interrupted(jobs: Job
     (folder / "job.json").write_text(json.dumps(asked))
     assert jobs.get(FAKE_ID).state == "starting"
     an_hour_ago = time.time() - 3600
-    os.utime(folder / "job.json", (an_hour_ago, an_hour_ago))
+    for path in (folder / "job.json", folder):
+        os.utime(path, (an_hour_ago, an_hour_ago))
     job = jobs.get(FAKE_ID)
     assert job.state == "interrupted" and "never started" in job.message
     with pytest.raises(JobError, match="nothing to resume"):

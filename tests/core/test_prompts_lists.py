@@ -69,6 +69,10 @@ def test_a_number_inside_a_message_begins_no_new_one() -> None:
     assert parse_prompts(text) == ["It costs 3.5 times as much.", "In 2024. That was a year."]
 
 
+def test_a_forgotten_line_break_parts_items_all_the_same() -> None:
+    assert parse_prompts("1. Why is the sky blue? 2. My cat is ill.") == TWO
+
+
 def test_a_quotation_inside_a_message_keeps_its_marks() -> None:
     text = '1. My screen says "no signal". Why?\n2. "Yes" or "no"?'
     assert parse_prompts(text) == ['My screen says "no signal". Why?', '"Yes" or "no"?']

@@ -112,6 +112,7 @@ def test_what_no_user_would_send_is_dropped(text: str) -> None:
         "In Python, what does x = {name: 1} do?",
         "Thanks, that soup you suggested turned out lovely.",
         "Are you there? My train leaves in ten minutes.",
+        "I'm afraid I won't be able to work any more.",
         "Tell me about yourselves in the plural: how do I say it in French?",
     ],
 )
