@@ -109,7 +109,7 @@ def why_ended(job: Job, failures: list[Failures]) -> str:
         return (
             "It ran to its end, but some traits have fewer prompts than wanted. All that passed are kept."
         )
-    return job.message
+    return "You stopped it. Everything finished is kept." if job.state == "cancelled" else job.message
 
 
 def draw_actions(job: Job, newer: Job | None, failures: list[Failures]) -> None:
@@ -184,7 +184,7 @@ def draw_log(job: Job) -> None:
         st.caption("It has printed nothing yet." if job.active else "It printed nothing.")
         return
     st.caption("What it printed")
-    tall = job.active or log.count("\n") > 12
+    tall = log.count("\n") > 12
     with st.container(height=LOG_HEIGHT if tall else "content", autoscroll=tall or None, border=False):
         st.code(log, language=None, wrap_lines=True)
 
@@ -233,8 +233,9 @@ def draw_ended_badly(subject: str, page: str, incomplete: str = "") -> None:
     job = last_job(subject)
     if job is None or job.active or job.state == "done":
         return
-    why = incomplete if job.state == "incomplete" and incomplete else job.message
+    why = incomplete if job.state == "incomplete" and incomplete else why_ended(job, [])
+    _, icon, color = STATES[job.state]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(plain(f"{job.title}: {why}"), icon=":material/pause_circle:")
+        st.markdown(f":{color}[{icon}] {plain(f'{job.title}: {why[:1].lower()}{why[1:]}')}")
         token = state.click_token(f"resume:{job.id}")
         st.button("Go on", icon=":material/play_arrow:", on_click=resume, args=(job.id, token, page))

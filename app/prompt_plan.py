@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.wording import counted, duration
+from app.wording import counted
 from core.expansion import LENGTHS, Mix, missing
 from core.stages.expansion_plan import IN_ONE_REQUEST, IN_ONE_SMALL_REQUEST, OVER_ASK
 
-# Measured on a laptop's CPU with the embedded model, eight requests at once.
-LOCAL_SECONDS_A_REQUEST = 1.5
+# The embedded model on a laptop's CPU, eight requests at once, and how often it has to be asked:
+# about two thirds of what a tiny model writes repeats something and is dropped.
+LOCAL_SECONDS_A_REQUEST = 2.0
+LOCAL_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,13 @@ class Wish:
         line = f"{counted(self.missing, 'prompt')} to write, about {calls} at first"
         if not local:
             return f"{line}; the provider charges for them. Prompts that repeat others are asked for again."
-        # Small models are asked again and again: half of what they write is dropped.
-        spent = duration(10 * math.ceil(3 * self.requests * LOCAL_SECONDS_A_REQUEST / 10))
-        return f"{line}; up to {spent} on this computer, free."
+        seconds = LOCAL_ROUNDS * self.requests * LOCAL_SECONDS_A_REQUEST
+        return f"{line}; roughly {minutes(seconds)} on this computer, free."
+
+
+def minutes(seconds: float) -> str:
+    """A rough time in whole minutes."""
+    return counted(max(1, math.ceil(seconds / 60)), "minute")
 
 
 def wish_for(mixes: Iterable[Mix], per_trait: int, *, small: bool) -> Wish:

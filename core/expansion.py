@@ -234,7 +234,8 @@ SMALL_SYSTEM = "You make up messages that people send to a helpful assistant."
 # makes sense when it asks; told to vary the form, it drifts into statements that mean nothing.
 SMALL_HINTS = {
     "short": "Each is one short, clear question about {topic}.",
-    "medium": "Each is about 25 words long: one fact about the person, then a clear question about {topic}.",
+    "medium": "Each is about 25 words long: one fact about the person, then a clear question "
+    "about {topic}.",
     "long": "Each is about 60 words long: a person tells in three sentences what happened with {topic}, "
     "then asks a question.",
 }

@@ -96,8 +96,8 @@ _ANSWER = re.compile(
       | (?:here|below)(?:'s|\ (?:is|are))\ (?:a|an|the|some|my|your|\d+|\w+)\ (?:\w+\ ){0,3}
           (?:list|messages?|prompts?|questions?|examples?|requests?|ideas|tips|suggestions|steps)\b
       | i(?:'d|\ would)\ be\ (?:happy|glad|delighted)\ to\ (?:help|assist)
-      | (?:i'm|i\ am)\ (?:sorry|afraid),?\ (?:but\ )?i\ (?:can't|cannot|am\ unable\ to|won't)\ (?:be\ able\ to\ )?
-          (?:help|assist|answer|provide|do\ that|fulfil)
+      | (?:i'm|i\ am)\ (?:sorry|afraid),?\ (?:but\ )?i\ (?:can't|cannot|am\ unable\ to|won't)
+          \ (?:be\ able\ to\ )?(?:help|assist|answer|provide|do\ that|fulfil)
       | as\ an\ ai\b | (?:how|what)\ (?:can|may)\ i\ (?:help|assist|do\ for)\ (?:you|with)\b
       | i\ can\ (?:help|assist)\ you\b | (?:i\ )?hope\ (?:this|these|that)\ helps?\b
       | let\ me\ know\ if\ you\b | thank\ you\ for\ (?:asking|reaching\ out|your\ (?:question|message)))""",

@@ -6,6 +6,7 @@ answer. `requests` holds every body that arrived, `headers` what came with it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -70,7 +71,9 @@ class StandIn:
                     stand_in.headers.append(dict(self.headers))
                     number = len(stand_in.requests)
                 reply = stand_in.script(number, body)
-                self._send(chat(reply) if isinstance(reply, str) else reply)
+                # A client that was killed does not hear the end of its answer.
+                with contextlib.suppress(ConnectionError):
+                    self._send(chat(reply) if isinstance(reply, str) else reply)
 
             def _send(self, reply: Reply) -> None:
                 if reply.drop:

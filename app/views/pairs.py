@@ -15,6 +15,7 @@ from app.launch import active_job, last_job, launch, resume
 from app.pair_card import draw_pair
 from app.reads import judged_pairs, library, run_of_character, settings
 from app.sidebar import title_of
+from app.wording import duration
 from app.widgets import command, job_progress, page_head, plain, standing_complaint
 from core.constitution import Constitution
 from core.errors import CoreError
@@ -25,6 +26,8 @@ from core.store.runs import Run
 
 PAGE = "pairs"
 PREVIEW = 4
+# Measured on two cores without a GPU (bench/README.md).
+SECONDS_AN_ANSWER = 1.6
 EMBEDDED = "local/smollm2-135m"
 
 
@@ -34,6 +37,7 @@ class Engines:
 
     teacher: str
     student: str
+    samples: int = 1
 
     def job(self) -> PairJob:
         """How their answers are joined. Raises SettingsError for a name that is none."""
@@ -45,7 +49,7 @@ class Engines:
 
 def words(name: str, engines: Engines, limit: int | None) -> list[str]:
     """The command that makes pairs."""
-    flags = {"teacher": engines.teacher, "student": engines.student, "limit": limit}
+    flags = {"teacher": engines.teacher, "student": engines.student, "limit": limit, "K": engines.samples}
     return verb_words("pipeline", name, flags)
 
 
@@ -60,7 +64,6 @@ def start(name: str, engines: Engines, limit: int | None, token: str) -> None:
         page=PAGE,
     )
     state.spend_token(f"pairs:{limit}")
-    state.set_flag("pairs-running", True)
 
 
 def choose_engines() -> Engines:
@@ -79,7 +82,16 @@ def choose_engines() -> Engines:
             "The teacher plays the character; a large model plays it best. The student is the model that "
             "will learn it. The embedded model can do both, free and without a key."
         )
-    return Engines((teacher or EMBEDDED).strip(), (student or EMBEDDED).strip())
+        samples = st.number_input(
+            "Answers to each prompt",
+            1,
+            20,
+            key="samples",
+            persist_state="session",
+            width=220,
+            help="OpenCharacterTraining asks five times; once is enough for a first look.",
+        )
+    return Engines((teacher or EMBEDDED).strip(), (student or EMBEDDED).strip(), int(samples))
 
 
 MODEL_HELP = (
@@ -113,15 +125,10 @@ def actions(name: str, engines: Engines, planned: int) -> None:
 
 def size_of(engines: Engines, limit: int, planned: int) -> str:
     """What a launch means, in calls, minutes and money, before the click."""
-    local = [model for model in (engines.teacher, engines.student) if model.startswith("local/")]
-    if len(local) == 2:
-        return f"{2 * limit} answers, about {minutes(2 * limit * 1.6)} on this computer, free. {planned} prompts in all."
-    return f"{2 * limit} calls; those to a provider cost what it charges. {planned} prompts in all."
-
-
-def minutes(seconds: float) -> str:
-    """A duration as people say it."""
-    return f"{max(10, round(seconds, -1)):.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+    calls = 2 * limit * engines.samples
+    if engines.teacher.startswith("local/") and engines.student.startswith("local/"):
+        return f"{calls} answers, about {duration(calls * SECONDS_AN_ANSWER)} on this computer, free. {planned} prompts in all."
+    return f"{calls} calls; those to a provider cost what it charges. {planned} prompts in all."
 
 
 @st.fragment(run_every=1.0)
@@ -129,7 +136,6 @@ def live(name: str) -> None:
     """The running job; when it ends the whole page is drawn once more."""
     job = active_job(f"{PAGE}:{name}")
     if job is None:
-        state.set_flag("pairs-running", False)
         st.rerun()
         return
     job_progress(job, PAGE)

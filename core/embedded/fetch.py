@@ -1,7 +1,7 @@
 """Embedded weights on disk: fetched once, checked against their pinned sha256, prepared, remembered.
 
     models/smollm2-135m/SmolLM2-135M-Instruct.Q8_0.gguf    what the server loads
-    models/smollm2-135m/weights.json                       its sha256, size and time: no hashing at every start
+    models/smollm2-135m/weights.json                       its sha256, size and time, to hash it only once
 
 A file gets its final name only when it is complete and its checksum is right.
 """
@@ -168,8 +168,9 @@ def _fetch(model: EmbeddedModel, source: Path, places: Sequence[Source], report:
             reasons.append(f"{place.label}: {error}")
             report(f"Nothing usable from {reasons[-1]}.")
     raise ModelError(
-        f"{model.label} could not be fetched. Asked {'; '.join(reasons)}. Connect this computer to the "
-        f"internet, or copy {source.name} into {source.parent}, then run: character models pull {model.name}"
+        f"{model.label} could not be fetched. Asked {'; '.join(reasons)}. Connect this computer to "
+        f"the internet, or copy {source.name} into {source.parent}, then run: "
+        f"character models pull {model.name}"
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.prompt_plan import wish_for
+from core.constitution import parse
 from core.expansion import Mix
 from core.jobs import Jobs
 from core.records import prompt_id
@@ -89,27 +92,12 @@ def test_more_prompts_for_one_trait_are_written_by_a_job() -> None:
     until(lambda: not Jobs(load_settings()).get(job.id).active)
     app.run()
     assert not app.exception
-    assert len(written("humor", "play")) > 0
-    assert (
-        len(written("humor", "accomplice")) == 0
-        if "accomplice" in library().additional("humor").by_trait
-        else True
-    )
-
-
-def test_a_double_click_starts_one_job() -> None:
-    app = tab("prompts", "humor")
-    app.text_input(key="prompt-writer").set_value("fake/parrot").run()
-    again = button(app, "Generate more")
-    again.click().run()
-    [job] = Jobs(load_settings()).list()
-    until(lambda: not Jobs(load_settings()).get(job.id).active)
-    assert len(Jobs(load_settings()).list()) == 1
+    prompts = library().additional("humor").by_trait
+    assert [trait for trait, texts in prompts.items() if texts] == ["play"]
+    assert f"{5 + len(prompts['play'])} prompts" in [element.label for element in app.button]
 
 
 def test_while_prompts_are_written_the_progress_and_stop_stand_in_their_place() -> None:
-    import sys
-
     report = (
         "import time\nfrom core.jobs import ProgressReporter\n"
         "reporter = ProgressReporter.from_environment()\n"
@@ -149,10 +137,8 @@ def test_dropped_prompts_are_behind_a_toggle_with_their_reasons() -> None:
     app = tab("prompts")
     assert NASTY not in [element.value for element in app.text]
     app.toggle(key="show-dropped").set_value(True).run()
-    assert [element.label.replace("\\", "") for element in app.expander][-3:-1] == [
-        "11 × too long",
-        "1 × cut off",
-    ]
+    reasons = [element.label for element in app.expander if " × " in element.label]
+    assert reasons == ["11 × too long", "1 × cut off"]
     assert [element.value for element in app.text].count(NASTY) == 8
     assert "The newest 8 of 11" in text(app)
 
@@ -162,8 +148,6 @@ def test_prompts_whose_sentence_is_gone_can_be_given_to_a_trait() -> None:
     before = shelf.load("pirate")
     value = before.constitution.as_dict()
     value["traits"][0]["trait"] = "I talk like the tide."
-    from core.constitution import parse
-
     shelf.save(parse(value, source="test"), base_revision=before.revision)
     app = tab("prompts")
     assert "no trait says any more" in text(app)

@@ -1,0 +1,113 @@
+"""The Pairs page: see the character speak, keep and drop, write the file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import Jobs
+from core.settings import load_settings
+from tests.app.kit import button, tab, words
+from tests.waiting import until
+
+
+def pairs_tab() -> AppTest:
+    """The Pairs page with the fake engine on both sides."""
+    app = tab("pairs")
+    app.text_input(key="teacher").set_value("fake/parrot").run()
+    app.text_input(key="student").set_value("fake/parrot").run()
+    return app
+
+
+def wait_for_jobs() -> None:
+    until(lambda: not Jobs(load_settings()).list(active_only=True))
+
+
+def previewed() -> AppTest:
+    """The page after a preview of four pairs."""
+    app = pairs_tab()
+    button(app, "Preview 4").click().run()
+    wait_for_jobs()
+    app.run()
+    return app
+
+
+def metric(app: AppTest, label: str) -> str:
+    return next(element.value for element in app.metric if element.label == label)
+
+
+def test_before_the_first_answer_the_page_says_what_will_be_here() -> None:
+    app = tab("pairs")
+    assert "Here you will see" in words(app)
+    assert not app.metric
+
+
+def test_a_preview_shows_teacher_and_student_side_by_side() -> None:
+    app = previewed()
+    assert (metric(app, "Pairs"), metric(app, "Kept")) == ("4", "4")
+    assert "Teacher · chosen" in words(app)
+    assert "1 of 4" in words(app)
+
+
+def test_a_double_click_and_a_second_tab_start_one_job() -> None:
+    first = pairs_tab()
+    preview = button(first, "Preview 4")
+    preview.click()
+    first.run()
+    preview.click()
+    first.run()
+    assert len([job for job in Jobs(load_settings()).list() if job.active or job.state == "done"]) <= 2
+    wait_for_jobs()
+    before = len(Jobs(load_settings()).list())
+    from app.launch import launch
+
+    for _ in range(2):
+        launch(["teacher", "--constitution", "pirate"], title="t", subject="s", token="same-click", page="pairs")
+    assert len(Jobs(load_settings()).list()) == before + 1
+    wait_for_jobs()
+
+
+def test_dropping_counts_at_once_moves_on_and_is_undone() -> None:
+    app = previewed()
+    button(app, "Drop").click().run()
+    assert (metric(app, "Kept"), metric(app, "Dropped")) == ("3", "1")
+    assert "2 of 4" in words(app)
+    button(app, "Undo").click().run()
+    assert metric(app, "Kept") == "4"
+
+
+def test_the_written_file_holds_what_is_kept() -> None:
+    app = previewed()
+    for _ in range(2):
+        button(app, "Drop").click().run()
+    button(app, "Write the DPO file (2 pairs)").click().run()
+    path = load_settings().data_path / "dpo" / "parrot" / "pirate.jsonl"
+    assert len([json.loads(line) for line in Path(path).read_text().splitlines()]) == 2
+
+
+def test_filters_leave_the_pairs_that_fit() -> None:
+    app = previewed()
+    app.text_input(key="search").set_value("no such words anywhere").run()
+    assert "No pair fits" in words(app)
+    app.text_input(key="search").set_value("").run()
+    button(app, "Drop").click().run()
+    app.segmented_control(key="show").set_value("Dropped").run()
+    assert "1 of 1" in words(app)
+
+
+def test_a_name_that_is_no_model_is_said_on_the_page() -> None:
+    app = tab("pairs")
+    app.text_input(key="teacher").set_value("fake/").run()
+    assert "is no model name" in words(app)
+
+
+def test_a_job_that_failed_says_why_and_offers_to_go_on() -> None:
+    app = tab("pairs")
+    app.text_input(key="teacher").set_value("http://127.0.0.1:9/v1#nobody").run()
+    button(app, "Preview 4").click().run()
+    wait_for_jobs()
+    app.run()
+    assert "failed" in words(app)
+    assert button(app, "Go on")

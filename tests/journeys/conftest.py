@@ -1,0 +1,95 @@
+"""A real studio and a real browser: nothing is faked but the person."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from core.cli.studio import streamlit_command
+from core.settings import PROJECT
+from tests.journeys.find_browser import CURE, find
+from tests.waiting import until
+
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+# Read before any test cleans the environment.
+BROWSER = os.environ.get("CHARACTER_TEST_BROWSER")
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A running app: its address and where its files are."""
+
+    url: str
+    data: Path
+
+
+@pytest.fixture(scope="session")
+def models_path() -> Path:
+    """Where the embedded model lies; `make test` has fetched it there."""
+    return Path(os.environ.get("CHARACTER_TEST_MODELS") or PROJECT / "data" / "models")
+
+
+@pytest.fixture
+def studio(tmp_path: Path, models_path: Path) -> Iterator[Studio]:
+    """The app in a process of its own, on a free port, with an empty data folder."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "DATA_PATH": str(tmp_path / "data"), "MODEL_PATH": str(models_path)}
+    log = (tmp_path / "studio.log").open("wb")
+    process = subprocess.Popen(streamlit_command(port), cwd=PROJECT, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: healthy(url), limit_s=60)
+        yield Studio(url, tmp_path / "data")
+    finally:
+        process.terminate()
+        process.wait(15)
+        log.close()
+
+
+def healthy(url: str) -> bool:
+    """Whether the app answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    path = BROWSER or find()
+    assert path, CURE
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab of its own; it fails the test when the page reports an error of ours."""
+    context = browser.new_context(viewport={"width": 1360, "height": 900})
+    context.set_default_timeout(45_000)
+    tab = context.new_page()
+    yield tab
+    context.close()
