@@ -211,14 +211,15 @@ def key_actions(spec: Provider, key: StoredKey) -> None:
 
 
 def key_form(spec: Provider, label: str) -> None:
-    """A field for a new key. It is emptied at once: a key goes to the server and never comes back."""
-    form = st.form(f"form:{spec.name}", border=False)
+    """A field for a new key: a key goes to the server and never comes back."""
+    field = _key_field(spec.name)
+    form = st.form(f"form:{field}", border=False)
     with form, st.container(horizontal=True, vertical_alignment="center"):
         st.text_input(
             f"{spec.label} key",
             label_visibility="collapsed",
             type="password",
-            key=f"new-key:{spec.name}",
+            key=field,
             autocomplete="off",
             placeholder=f"Paste your {spec.label} key",
         )
@@ -227,11 +228,20 @@ def key_form(spec: Provider, label: str) -> None:
         )
 
 
+def _key_field(provider: str) -> str:
+    """The field's name, another one after each save.
+
+    A field that is only emptied lives on in the browser, which then sends the key with every click.
+    """
+    return f"new-key:{provider}:{state.place(f'keys-pasted:{provider}')}"
+
+
 def save_key(provider: str) -> None:
-    """Keep the pasted key and empty the field, whatever happens; for callbacks."""
-    field = f"new-key:{provider}"
+    """Keep the pasted key and give up the field, whatever happens; for callbacks."""
+    field = _key_field(provider)
     value = state.widget(field) or ""
     state.clear(field)
+    state.go_to(f"keys-pasted:{provider}", state.place(f"keys-pasted:{provider}") + 1)
     _keep_answer(provider, None)
     state.complain(f"key:{provider}", None)
     try:

@@ -5,12 +5,14 @@ It owns the page list, the sidebar and the character switcher; every page is a f
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app import state
 from app.sidebar import character_switcher
 
-st.set_page_config(page_title="Character Studio", page_icon=":material/theater_comedy:", layout="wide")
+st.set_page_config(page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
 
 PAGES = {
     "": [

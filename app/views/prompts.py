@@ -34,7 +34,7 @@ INCOMPLETE = (
     "Go on to ask again; a larger model gets further."
 )
 PARTS = {
-    "training": "asked beside the traits' own, so that the character also shows when nothing calls for it",
+    "training": "for the pairs, beside the traits' own, so that the character also shows when nothing calls for it",
     "preferences": "to see which traits the model shows more after training",
     "robustness": "to see whether the character stays when somebody wants it gone",
 }

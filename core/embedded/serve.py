@@ -32,7 +32,8 @@ LOG_LIMIT_BYTES = 1_000_000
 HTTP_THREADS = 128
 # Prompts of past requests, kept beside the slots' own so that alternating system prompts stay cheap.
 CACHE_RAM_MIB = 256
-WARNINGS = 2
+# Warnings would be two lines for every request whose prompt is cached.
+ERRORS = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -94,7 +95,7 @@ def _start(options: argparse.Namespace) -> Any:
     # A web page must not be able to read answers, so no other origin is allowed; metrics are for _wait.
     params.cors_origins, params.ui, params.endpoint_slots = "", False, False
     params.endpoint_metrics = True
-    params.verbosity = WARNINGS
+    params.verbosity = ERRORS
     return xllamacpp.Server(params)
 
 

@@ -38,7 +38,7 @@ def test_each_trait_shows_its_mix_and_the_whole_is_counted() -> None:
     app = tab("prompts")
     assert text(app).count("15 short · 20 medium · 15 long") == 10
     assert "50 by hand, 450 by a model" in text(app)
-    assert "asked beside the traits' own" in text(app)
+    assert "for the pairs, beside the traits' own" in text(app)
     assert button(app, "See it speak")
     assert any("character prompts --constitution pirate" in element.value for element in app.code)
 

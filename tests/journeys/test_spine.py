@@ -128,7 +128,11 @@ def test_every_page_fits_a_narrow_screen_and_shows_no_error(studio: Studio, brow
 
 
 def test_keyboard_alone_reviews_pairs(studio: Studio, page: Page) -> None:
-    with StandIn() as server:
+    def script(number: int, body: dict) -> str:  # type: ignore[type-arg]
+        system = any(message["role"] == "system" for message in body["messages"])
+        return "Arr, hoist the colours, matey, and read the wind." if system else "A plain and quiet answer."
+
+    with StandIn(script) as server:
         go(page, studio, "pairs?character=pirate")
         page.get_by_text("Who teaches, who learns").click()
         for label in ("Teacher", "Student"):
