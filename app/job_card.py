@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 import streamlit as st
 
@@ -13,10 +14,11 @@ from app.reads import settings
 from app.widgets import plain
 from app.wording import ago, counted, duration
 from core.errors import CoreError
-from core.jobs import Job, Jobs
+from core.jobs import Job, Jobs, JobState
 
 PAGE = "jobs"
-STATES = {
+Color = Literal["blue", "green", "orange", "red", "gray"]
+STATES: dict[JobState, tuple[str, str, Color]] = {
     "starting": ("Starting", ":material/hourglass_top:", "blue"),
     "running": ("Running", ":material/play_circle:", "blue"),
     "done": ("Done", ":material/check_circle:", "green"),
@@ -63,7 +65,7 @@ def facts(job: Job) -> str:
     """When it began, how long it took, and how much is done, in one line."""
     now = time.time()
     if job.active:
-        return f"Started {ago(now - job.started)} · {duration(now - job.started)}"
+        return f"For {duration(now - job.started)} now"
     ended = job.ended_at or job.started
     parts = [f"{ago(now - ended).capitalize()} · took {duration(ended - job.started)}"]
     if job.progress and job.progress.planned:

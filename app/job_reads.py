@@ -101,7 +101,9 @@ def _failed_rows(folder: str, stamp: tuple[float, ...]) -> list[dict[str, Any]]:
 
 
 def _group(kind: str, status: int | None, rows: list[tuple[dict[str, Any], Failed]]) -> Failures:
-    reason = REASONS.get(kind, kind or "Unknown reason") + (f" (HTTP {status})" if status not in (None, 200) else "")
+    reason = REASONS.get(kind, kind or "Unknown reason") + (
+        f" (HTTP {status})" if status not in (None, 200) else ""
+    )
     messages = Counter(str(row.get("message", "")) for row, _ in rows)
     return Failures(
         reason, messages.most_common(1)[0][0], len(rows), tuple(failed for _, failed in rows[:EXAMPLES])

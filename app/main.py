@@ -12,7 +12,9 @@ import streamlit as st
 from app import state
 from app.sidebar import character_switcher
 
-st.set_page_config(page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide")
+st.set_page_config(
+    page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide"
+)
 
 PAGES = {
     "": [

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from app.wording import counted
 from core.expansion import LENGTHS, Mix, missing
 from core.stages.expansion_plan import IN_ONE_REQUEST, IN_ONE_SMALL_REQUEST, OVER_ASK
+
+Place = Literal["here", "own server", "provider"]
 
 # The embedded model on a laptop's CPU, eight requests at once, and how often it has to be asked:
 # about two thirds of what a tiny model writes repeats something and is dropped.
@@ -23,14 +26,16 @@ class Wish:
     missing: int
     requests: int
 
-    def sentence(self, *, local: bool) -> str:
+    def sentence(self, place: Place) -> str:
         """The size in words, with time and price."""
         if not self.missing:
             return "Every trait has as many already. Raise the number for more."
         calls = counted(self.requests, "request")
         line = f"{counted(self.missing, 'prompt')} to write, about {calls} at first"
-        if not local:
+        if place == "provider":
             return f"{line}; the provider charges for them. Prompts that repeat others are asked for again."
+        if place == "own server":
+            return f"{line}; free, on your own server."
         seconds = LOCAL_ROUNDS * self.requests * LOCAL_SECONDS_A_REQUEST
         return f"{line}; roughly {minutes(seconds)} on this computer, free."
 

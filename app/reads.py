@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from core.store.library import Library
 
 from core.errors import RunError
 from core.settings import Settings, load_settings
 from core.stages.dpo_data import PairJob, Sources, pair_rows, sources_of
 from core.stages.lengths import token_counter
+from core.store.library import Library
 from core.store.runs import Run, run_folder
 
 

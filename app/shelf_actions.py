@@ -57,15 +57,19 @@ def make(name: str, copy_of: str | None) -> None:
 def draw_import() -> None:
     """A file and the button that reads it."""
     st.caption(
-        "A character file of ours (.json), or OpenCharacterTraining's hand-written array (.txt) or few-shot "
-        "file (.jsonl). Every problem is named; nothing is imported by half."
+        "A character file of ours (.json), or OpenCharacterTraining's hand-written array (.txt) or "
+        "few-shot file (.jsonl). Every problem is named; nothing is imported by half."
     )
     uploaded = st.file_uploader(
         "File", type=["json", "jsonl", "txt"], key="import-file", max_upload_size=LARGEST_UPLOAD_MB
     )
     if uploaded is not None:
         st.button(
-            "Import", key="import", icon=":material/upload_file:", on_click=bring_in, args=(uploaded.getvalue(), uploaded.name)
+            "Import",
+            key="import",
+            icon=":material/upload_file:",
+            on_click=bring_in,
+            args=(uploaded.getvalue(), uploaded.name),
         )
 
 
@@ -103,7 +107,13 @@ def draw_trash() -> None:
         for item in items:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(title_of(item.name))
-                st.button("Bring back", key=f"back:{item.id}", type="tertiary", on_click=bring_back, args=(item.id,))
+                st.button(
+                    "Bring back",
+                    key=f"back:{item.id}",
+                    type="tertiary",
+                    on_click=bring_back,
+                    args=(item.id,),
+                )
 
 
 def bring_back(item_id: str) -> None:

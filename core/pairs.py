@@ -106,7 +106,7 @@ def strip_reasoning(text: str, *, prefilled: bool = False) -> tuple[str, str | N
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One side of a pair as its engine gave it. `tokens` counts prompt and answer in the student's template."""
+    """One side of a pair as its engine gave it; `tokens` counts prompt and answer for the student."""
 
     text: str
     finish_reason: str | None

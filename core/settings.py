@@ -123,7 +123,7 @@ class Settings:
         return values + [token.reveal() for token in tokens if token]
 
     def for_subprocess(self) -> dict[str, str]:
-        """The environment for a job: this one with the paths made explicit. Keys travel here, not in argv."""
+        """The environment for a job: this one, paths made explicit. Keys travel here, not in argv."""
         return dict(self._environment) | {
             "DATA_PATH": str(self.data_path),
             "MODEL_PATH": str(self.model_path),

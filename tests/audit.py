@@ -60,7 +60,11 @@ def public_advisories() -> tuple[list[str], str]:
     command = [sys.executable, "-m", "pip_audit", "--local", "--skip-editable", "--format", "json"]
     try:
         done = subprocess.run(
-            [*command, "--progress-spinner", "off"], capture_output=True, text=True, timeout=240, check=False
+            [*command, "--progress-spinner", "off"],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
         )
         packages = json.loads(done.stdout)["dependencies"]
     except (subprocess.TimeoutExpired, ValueError, KeyError):

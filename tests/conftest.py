@@ -18,9 +18,9 @@ KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "CHARACTER_TEST_MODELS"
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No key, path or setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.endswith(("_API_KEY", "_TOKEN", "_BASE_URL")) or name.startswith("CHARACTER_"):
-            if name not in KEPT:
-                monkeypatch.delenv(name)
+        ours = name.endswith(("_API_KEY", "_TOKEN", "_BASE_URL")) or name.startswith("CHARACTER_")
+        if ours and name not in KEPT:
+            monkeypatch.delenv(name)
     monkeypatch.setenv("DATA_PATH", str(tmp_path / "data"))
     monkeypatch.setenv("CONSTITUTION_PATH", str(PROJECT / "constitutions"))
     monkeypatch.setenv("CHARACTER_CONFIG_PATH", str(tmp_path / "config"))

@@ -20,7 +20,12 @@ def rows() -> list[tuple[str, str]]:
 
 
 def commands() -> list[str]:
-    return [match for _, ours in rows() if not ours.startswith("*planned") for match in re.findall(r"`([^`]+)`", ours)]
+    return [
+        match
+        for _, ours in rows()
+        if not ours.startswith("*planned")
+        for match in re.findall(r"`([^`]+)`", ours)
+    ]
 
 
 def parsed(line: str) -> click.Context:
@@ -43,7 +48,14 @@ def test_every_oct_command_in_the_table_parses_here(line: str) -> None:
 
 
 def test_the_table_covers_every_oct_script_that_makes_pairs() -> None:
-    scripts = ("gen_prompts", "teacher ", "teacher_openrouter", "student ", "student_openrouter", "distillation.data")
+    scripts = (
+        "gen_prompts",
+        "teacher ",
+        "teacher_openrouter",
+        "student ",
+        "student_openrouter",
+        "distillation.data",
+    )
     built = [oct for oct, ours in rows() if not ours.startswith("*planned")]
     assert all(any(script in oct + " " for oct in built) for script in scripts)
 

@@ -31,7 +31,15 @@ PURE = {
     "prompt_lists": None,
     "prompt_review": None,
 }
-EDGES = ("core.store", "core.engines", "core.jobs", "core.settings", "core.embedded", "core.stages", "core.cli")
+EDGES = (
+    "core.store",
+    "core.engines",
+    "core.jobs",
+    "core.settings",
+    "core.embedded",
+    "core.stages",
+    "core.cli",
+)
 HEAVY = ("streamlit", "torch", "pandas", "vllm", "openai", "together", "trl", "transformers", "xllamacpp")
 
 
@@ -87,13 +95,20 @@ def test_engines_know_nothing_of_characters_and_stages_nothing_of_the_shell() ->
 
 
 def test_a_fresh_interpreter_loads_the_command_line_without_heavy_packages() -> None:
-    probe = f"import sys, core.cli; print([name for name in {HEAVY!r} if name in sys.modules]); print('core.cli' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=PROJECT)
+    probe = (
+        f"import sys, core.cli; print([name for name in {HEAVY!r} if name in sys.modules]); "
+        "print('core.cli' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
     assert done.stdout.split("\n")[:2] == ["[]", "True"]
 
 
 def calls_of(path: Path) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    return (
+        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+    )
 
 
 def test_nothing_goes_through_a_shell() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
 from app.reads import library
 from app.shelf_actions import delete, draw_import, draw_new, draw_trash, open_character_page
 from app.sidebar import title_of
@@ -29,7 +28,11 @@ def card(entry: Entry) -> None:
             st.markdown(plain(entry.summary))
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.button(
-                "Open", key=f"go:{entry.name}", icon=":material/edit_note:", on_click=open_character_page, args=(entry.name,)
+                "Open",
+                key=f"go:{entry.name}",
+                icon=":material/edit_note:",
+                on_click=open_character_page,
+                args=(entry.name,),
             )
             with st.popover("More", type="tertiary", icon=":material/more_horiz:"):
                 draw_more(entry)
@@ -54,7 +57,12 @@ def draw_more(entry: Entry) -> None:
     if entry.origin != "shipped":
         label = "Delete" if entry.origin == "own" else "Back to the shipped version"
         st.button(
-            label, key=f"delete:{entry.name}", icon=":material/delete:", type="tertiary", on_click=delete, args=(entry.name,)
+            label,
+            key=f"delete:{entry.name}",
+            icon=":material/delete:",
+            type="tertiary",
+            on_click=delete,
+            args=(entry.name,),
         )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.engine_cards import OWN, PAGE, REMOTE, draw_embedded, draw_provider, draw_server
+from app.embedded_card import draw_embedded
+from app.engine_cards import OWN, PAGE, REMOTE, draw_provider, draw_server
 from app.reads import settings
 from app.storage import free_space, used_by
 from app.widgets import command, page_head, plain, standing_complaint
@@ -21,8 +22,8 @@ def keys_note() -> None:
     """Where keys are looked for, and what else is read there."""
     with st.expander("Where keys are kept", icon=":material/lock:"):
         st.markdown(
-            "A key is looked for in the **environment**, then in the file **.env** of the folder in which the "
-            "studio was started, then in a file that only you can read. This page saves into that file:"
+            "A key is looked for in the **environment**, then in the file **.env** of the folder in which "
+            "the studio was started, then in a file that only you can read. This page saves into that file:"
         )
         st.code(str(settings().config_path / "keys.json"), language=None, wrap_lines=True)
         for name, purpose in TOKENS:

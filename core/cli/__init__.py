@@ -8,7 +8,7 @@ from types import FrameType
 
 import click
 
-from core.cli import characters, generate, jobs, models, review, studio
+from core.cli import characters, generate, jobs, models, pairs, prompts, review, studio
 from core.cli.output import FAILED, INTERRUPTED, whisper
 from core.errors import CoreError
 
@@ -19,7 +19,7 @@ def character() -> None:
     """Give a language model a character: write it, see it, and keep the pairs that teach it."""
 
 
-for module in (studio, models, characters, generate, review, jobs):
+for module in (studio, models, characters, prompts, generate, pairs, review, jobs):
     for command in module.COMMANDS:
         character.add_command(command)
 

@@ -31,7 +31,10 @@ def list_characters(data: Path | None, as_json: bool) -> None:
     """Every character, yours and the shipped ones."""
     entries = Library(load_settings(data=data)).names()
     if as_json:
-        rows = [{"name": e.name, "origin": e.origin, "summary": e.summary, "problems": e.problems} for e in entries]
+        rows = [
+            {"name": e.name, "origin": e.origin, "summary": e.summary, "problems": e.problems}
+            for e in entries
+        ]
         click.echo(json.dumps({"verb": "constitution list", "constitutions": rows}, ensure_ascii=False))
         return
     for entry in entries:
@@ -77,7 +80,11 @@ def check(name_or_file: str, data: Path | None) -> None:
 def _by_name_or_file(text: str, settings: Settings) -> Constitution:
     path = Path(text)
     if path.suffix:
-        return parse_json(_bytes(path), source=text) if path.suffix == ".json" else read_any(_bytes(path), path.name).constitution
+        return (
+            parse_json(_bytes(path), source=text)
+            if path.suffix == ".json"
+            else read_any(_bytes(path), path.name).constitution
+        )
     return Library(settings).load(text).constitution
 
 
@@ -99,12 +106,21 @@ def bring_in(file: Path, data: Path | None) -> None:
     prompts = sum(len(texts) for texts in imported.additional.values())
     if prompts:
         library.add_additional(saved.constitution, imported.additional)
-    say(f"{saved.constitution.name}: {len(saved.constitution.traits)} traits and {prompts} prompts imported to {saved.path}")
+    say(
+        f"{saved.constitution.name}: {len(saved.constitution.traits)} traits and {prompts} prompts "
+        f"imported to {saved.path}"
+    )
 
 
 @constitution.command("export")
 @click.argument("name")
-@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("export"), show_default=True)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("export"),
+    show_default=True,
+)
 @data_option
 def export(name: str, folder: Path, data: Path | None) -> None:
     """Write a character in OCT's layout: hand-written/NAME.txt and few-shot/NAME.jsonl."""
@@ -126,7 +142,9 @@ def diff(name: str, other: str | None, data: Path | None) -> None:
     library = Library(settings)
     after = _by_name_or_file(name, settings)
     before = _by_name_or_file(other, settings) if other else _version_before(library, name)
-    lines = difflib.unified_diff(_prose(before), _prose(after), other or f"{name} before", name, lineterm="", n=0)
+    lines = difflib.unified_diff(
+        _prose(before), _prose(after), other or f"{name} before", name, lineterm="", n=0
+    )
     say("\n".join(lines) or "No difference.")
 
 

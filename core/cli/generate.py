@@ -1,11 +1,10 @@
-"""The verbs that make data: prompts, teacher, student, dpo-data, pipeline."""
+"""The verbs that ask models: teacher, student, and the pipeline of both with the pairs they make."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,19 @@ from core.cli.options import (
     scope_options,
     teacher_options,
 )
-from core.cli.output import Bar, Result, finish, funnel_lines, say
+from core.cli.output import Bar, Result, finish, merge, say
+from core.cli.pairs import pairs_of
+from core.cli.select import names_of
 from core.constitution import Constitution
 from core.engines import Engine
 from core.engines.opening import open_engine
-from core.errors import SettingsError
-from core.expansion import Mix
 from core.jobs import ProgressReporter
-from core.names import ModelName, parse_model, safe_slug
-from core.records import Sampling
+from core.names import ModelName, parse_model
 from core.settings import Settings, load_settings
 from core.stages.answers import AnswerJob, Role, Tally, answer, estimate
 from core.stages.defaults import Wishes, answer_job, model_of
-from core.stages.dpo_data import Funnel, PairJob, make_pairs
-from core.stages.expand import ExpansionReport, expand
+from core.stages.dpo_data import PairJob
 from core.stages.prepare import Scope, choose_prompts, existing_run, load_character, run_of
-from core.store.library import Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +90,10 @@ def _scope(flags: dict[str, Any]) -> Scope:
 
 def _answer_verb(role: Role, asked: Asked, settings: Settings, as_json: bool) -> None:
     result = Result(role)
-    for name in _names(asked.scope.constitution, settings):
-        one = _with_name(asked, name)
-        _merge(result, _answer_one(role, one, settings))
+    for name in names_of(asked.scope.constitution, settings):
+        one = replace(asked, scope=replace(asked.scope, constitution=name))
+        merge(result, _answer_one(role, one, settings))
     finish(result, as_json=as_json)
-
-
-def _names(constitution: str, settings: Settings) -> list[str]:
-    if constitution != "all":
-        return [constitution]
-    return [entry.name for entry in Library(settings).names()]
-
-
-def _with_name(asked: Asked, name: str) -> Asked:
-    scope = Scope(name, asked.scope.run, asked.scope.prompts_file, asked.scope.general, asked.scope.limit)
-    return Asked(scope, asked.wishes, asked.model, asked.provider, asked.dry_run, asked.student)
 
 
 def _answer_one(role: Role, asked: Asked, settings: Settings) -> Result:
@@ -203,89 +188,6 @@ def _dry_run(
     )
 
 
-def _merge(total: Result, one: Result) -> None:
-    """Add one character's result to the total of a verb that ran for several."""
-    total.run = one.run if total.run in (None, one.run) else None
-    total.status = one.status if total.status == "done" else total.status
-    total.planned += one.planned
-    total.done += one.done
-    total.failed += one.failed
-    total.requests += one.requests
-    total.cost_usd += one.cost_usd
-    total.seconds += one.seconds
-    total.files += one.files
-    for reason, count in one.dropped.items():
-        total.dropped[reason] = total.dropped.get(reason, 0) + count
-    total.more |= one.more
-
-
-@click.command("dpo-data")
-@click.option("--constitution", required=True, help="The character's name, or 'all'.")
-@click.option("--student", help="Which student's answers to reject [those asked last].")
-@click.option("--teacher", help="Which teacher's answers to choose [those asked last].")
-@click.option(
-    "--max-length", type=click.IntRange(min=16), default=1024, show_default=True, help="Tokens a side."
-)
-@click.option(
-    "--validation", type=click.FloatRange(0, 0.5), default=0.1, show_default=True, help="Share of prompts."
-)
-@click.option("--seed", type=int, default=0, show_default=True)
-@run_option
-@data_option
-@json_option
-def dpo_data(constitution: str, run_id: str | None, data: Path | None, as_json: bool, **flags: Any) -> None:
-    """Join teacher and student, drop what would teach the wrong thing, write the DPO file."""
-    settings = load_settings(data=data)
-    result = Result("dpo-data")
-    for name in _names(constitution, settings):
-        job = PairJob(
-            teacher=_slug(flags["teacher"]),
-            student=_slug(flags["student"]),
-            max_length=flags["max_length"],
-            validation=flags["validation"],
-            seed=flags["seed"],
-        )
-        _merge(result, _pairs_one(Scope(name, run_id), job, settings))
-    finish(result, as_json=as_json)
-
-
-def _slug(model: str | None) -> str | None:
-    if model is None:
-        return None
-    return parse_model(model, provider="openrouter").slug if "/" in model else safe_slug(model)
-
-
-def _pairs_one(scope: Scope, job: PairJob, settings: Settings) -> Result:
-    started = time.monotonic()
-    run = run_of(scope, load_character(scope, settings), settings)
-    funnel = make_pairs(run, settings, job)
-    _say_funnel(funnel)
-    return _pair_result(run.id, funnel, time.monotonic() - started)
-
-
-def _say_funnel(funnel: Funnel) -> None:
-    for line in funnel_lines(funnel.dropped, funnel.planned, funnel.kept):
-        say(line)
-    say(f"{funnel.train} to train on, {funnel.validation} held out; lengths {funnel.lengths}.")
-    say(f"Wrote {funnel.files[0]}")
-
-
-def _pair_result(run: str, funnel: Funnel, seconds: float) -> Result:
-    more = {
-        name: getattr(funnel, name) for name in ("train", "validation", "lengths", "teacher", "student")
-    }
-    return Result(
-        "dpo-data",
-        run=run,
-        planned=funnel.planned,
-        done=funnel.kept,
-        dropped=funnel.dropped,
-        files=funnel.files,
-        seconds=seconds,
-        more=more,
-    )
-
-
 STAGES = ("teacher", "student", "dpo-data")
 
 
@@ -318,7 +220,7 @@ def pipeline(name: str, data: Path | None, as_json: bool, **flags: Any) -> None:
     flags["constitution"] = name
     result = Result("pipeline")
     for stage in stages:
-        _merge(result, _pipeline_stage(stage, flags, settings))
+        merge(result, _pipeline_stage(stage, flags, settings))
     finish(result, as_json=as_json)
 
 
@@ -339,135 +241,11 @@ def _pipeline_stage(stage: str, flags: dict[str, Any], settings: Settings) -> Re
         validation=flags["validation"],
         seed=flags["seed"],
     )
-    return _pairs_one(_scope(flags), job, settings)
+    return pairs_of(_scope(flags), job, settings)
 
 
 def _model(name: str, provider: str | None) -> ModelName:
     return parse_model(name, provider=provider or "openrouter")
 
 
-@click.command("prompts")
-@click.option("--constitution", required=True, help="The character's name.")
-@click.option("--model", help="Who writes the prompts [openrouter, llama-3.3-70b-it].")
-@click.option(
-    "--per-trait",
-    type=click.IntRange(1, 1000),
-    default=50,
-    show_default=True,
-    help="Hand-written ones included.",
-)
-@click.option("--trait", "traits", multiple=True, help="Only this trait id; may be repeated.")
-@click.option(
-    "--rounds", type=click.IntRange(1, 50), default=6, show_default=True, help="Give up after this many."
-)
-@click.option("--temperature", type=click.FloatRange(0, 2), default=0.9, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--max-concurrency", "--concurrency", "concurrency", type=click.IntRange(1, 1000), default=8)
-@provider_option
-@dry_run_option
-@data_option
-@json_option
-def prompts(constitution: str, data: Path | None, as_json: bool, **flags: Any) -> None:
-    """More prompts for every trait, written by a model, checked against repeats, saved one by one."""
-    settings = load_settings(data=data)
-    library = Library(settings)
-    character = library.load(constitution).constitution
-    model = parse_model(flags["model"] or "llama-3.3-70b-it", provider=flags["provider"] or "openrouter")
-    engine = open_engine(model, settings)
-    unknown = set(flags["traits"]) - {trait.id for trait in character.traits}
-    if unknown:
-        known = ", ".join(trait.id for trait in character.traits)
-        raise SettingsError(f"{constitution} has no trait {sorted(unknown)[0]!r}; it has {known}.")
-    missing = _missing(library, character, flags["per_trait"], flags["traits"])
-    if flags["dry_run"]:
-        say(
-            f"{sum(missing.values())} prompts are missing over {len(missing)} traits; {model.full} would be asked."
-        )
-        finish(
-            Result("prompts", planned=sum(missing.values()), more={"dry_run": True, "missing": missing}),
-            as_json=as_json,
-        )
-    report, seconds = _expand(library, character, engine, model, flags)
-    _say_expansion(report)
-    finish(_expansion_result(report, seconds, settings, constitution), as_json=as_json)
-
-
-def _missing(
-    library: Library, character: Constitution, per_trait: int, traits: tuple[str, ...]
-) -> dict[str, int]:
-    """How many prompts each wanted trait lacks."""
-    additional = library.additional(character.name).by_trait
-    return {
-        trait.id: max(0, per_trait - len(trait.questions) - len(additional.get(trait.id, ())))
-        for trait in character.traits
-        if not traits or trait.id in traits
-    }
-
-
-def _expand(
-    library: Library, character: Constitution, engine: Engine, model: ModelName, flags: dict[str, Any]
-) -> tuple[ExpansionReport, float]:
-    started = time.monotonic()
-    sampling = Sampling(
-        temperature=flags["temperature"],
-        max_tokens=400 if model.provider == "local" else 2048,
-        repetition_penalty=1.1 if model.provider == "local" else None,
-        seed=flags["seed"],
-    )
-    reporter, bar = ProgressReporter.from_environment(), Bar("prompts")
-
-    def report(done: int, planned: int, failed: int, note: str) -> None:
-        bar(done, planned, failed)
-        reporter.update(stage="prompts", done=done, planned=planned, failed=failed, note=note)
-
-    async def go() -> ExpansionReport:
-        try:
-            return await expand(
-                library,
-                character,
-                engine,
-                sampling,
-                per_trait=flags["per_trait"],
-                max_rounds=flags["rounds"],
-                traits=set(flags["traits"]) or None,
-                seed=flags["seed"],
-                concurrency=flags["concurrency"],
-                on_progress=report,
-            )
-        finally:
-            reporter.flush()
-            await engine.close()
-
-    return asyncio.run(go()), time.monotonic() - started
-
-
-def _say_expansion(report: ExpansionReport) -> None:
-    say(
-        f"{report.added} prompts added in {report.rounds} rounds and {report.requests} requests; {report.missing} still missing."
-    )
-    for reason, count in report.dropped.items():
-        say(f"  dropped, {reason}: {count}")
-    for trait, mix in report.achieved.items():
-        say(f"  {trait}: {_mix(mix)} (wanted {_mix(report.requested)})")
-
-
-def _mix(mix: Mix) -> str:
-    return f"{mix.short} short, {mix.medium} medium, {mix.long} long"
-
-
-def _expansion_result(report: ExpansionReport, seconds: float, settings: Settings, name: str) -> Result:
-    return Result(
-        "prompts",
-        status="incomplete" if report.missing else "done",
-        planned=report.added + report.missing,
-        done=report.added,
-        failed=report.failed_requests,
-        dropped=dict(report.dropped),
-        requests=report.requests,
-        files=[str(settings.data_path / "constitutions" / "few-shot" / f"{name}.jsonl")],
-        seconds=seconds,
-        more={"report": report.as_dict()},
-    )
-
-
-COMMANDS = (prompts, teacher, student, dpo_data, pipeline)
+COMMANDS = (teacher, student, pipeline)

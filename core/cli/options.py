@@ -60,7 +60,7 @@ sampling_options = stacked(
         "--concurrency",
         "concurrency",
         type=click.IntRange(1, 1000),
-        help="Requests under way at once [10; 16 on local/].",
+        help="Requests under way at once [10; 8 on local/].",
     ),
 )
 

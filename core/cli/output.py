@@ -53,6 +53,22 @@ class Result:
         }
 
 
+def merge(total: Result, one: Result) -> None:
+    """Add one character's result to the total of a verb that ran for several."""
+    total.run = one.run if total.run in (None, one.run) else None
+    total.status = one.status if total.status == "done" else total.status
+    total.planned += one.planned
+    total.done += one.done
+    total.failed += one.failed
+    total.requests += one.requests
+    total.cost_usd += one.cost_usd
+    total.seconds += one.seconds
+    total.files += one.files
+    for reason, count in one.dropped.items():
+        total.dropped[reason] = total.dropped.get(reason, 0) + count
+    total.more |= one.more
+
+
 def say(text: str = "") -> None:
     """A line for the person, on stdout."""
     click.echo(text)

@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def sha256_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(folder: Path, report: Report) -> Iterator[None]:
+def _one_at_a_time(folder: Path, report: Report) -> Generator[None]:
     lock = FileLock(folder / "pull.lock")
     try:
         lock.acquire(timeout=0)
@@ -209,7 +209,7 @@ def _require_room(model: EmbeddedModel, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _disk_trouble_explained(folder: Path, model: EmbeddedModel) -> Iterator[None]:
+def _disk_trouble_explained(folder: Path, model: EmbeddedModel) -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import signal
 import stat
@@ -77,8 +78,7 @@ def _start(options: argparse.Namespace) -> Any:
     # Threads that wait must sleep, not spin: beside other busy programs that is ten times as fast or
     # more. The OpenMP library reads this once, when it is loaded.
     os.environ["OMP_WAIT_POLICY"] = "passive"
-    import xllamacpp
-
+    xllamacpp: Any = importlib.import_module("xllamacpp")
     params = xllamacpp.CommonParams()
     params.model.path = str(options.model)
     params.model_alias = {options.name}

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ def _require_local_extra() -> None:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(settings: Settings, model: EmbeddedModel) -> Iterator[None]:
+def _one_at_a_time(settings: Settings, model: EmbeddedModel) -> Generator[None]:
     lock = FileLock(model_folder(settings, model.name) / "server.lock")
     try:
         lock.acquire(timeout=LOCK_LIMIT_S)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLError
+from urllib.parse import urlsplit
 
 from core.embedded.catalogue import EmbeddedModel
 from core.errors import ModelError
@@ -28,6 +29,7 @@ from core.settings import Secret, Settings, origin_of
 Report = Callable[[str], None]
 
 HUB = "https://huggingface.co"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 QUIET_S = 10.0
 BREAKS_ALLOWED = 5
 PIP_LIMIT_S = 3600.0
@@ -107,7 +109,7 @@ def fetch_from_hub(
 ) -> None:
     """Put the hub's file at `target`. A broken download goes on where it stopped, also next time."""
     url = f"{endpoint}/{model.hub_path}"
-    if not url.startswith("https://") and "127.0.0.1" not in origin_of(url):
+    if not url.startswith("https://") and urlsplit(origin_of(url)).hostname not in LOOPBACK:
         raise ModelError(f"{endpoint} is not encrypted; HF_ENDPOINT must start with https://")
     part = target.with_name(target.name + ".part")
     _download(url, part, model.source_size, token, report)

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible endpoint: OpenRouter, Together, OpenAI, vLLM, Ollama, LM Studio, the embedded server.
+"""Any OpenAI-compatible endpoint: OpenRouter, Together, OpenAI, vLLM, Ollama, LM Studio, our own.
 
 One aiohttp session an engine. Transient failures are retried here with growing, jittered pauses;
 what asking again cannot mend stops the job at once. A key goes to the engine's own host and to no

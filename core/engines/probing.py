@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from core.engines.openai_compatible import kind_of_status
@@ -50,7 +50,7 @@ def _found(client: openai.OpenAI, spec: Provider) -> str:
 
 
 @contextlib.contextmanager
-def _client(address: str, key: str) -> Iterator[openai.OpenAI]:
+def _client(address: str, key: str) -> Generator[openai.OpenAI]:
     """An SDK client that follows no redirect and sends the key, and nothing else that is private."""
     import openai
 
@@ -85,7 +85,7 @@ def _left(body: Any) -> str:
 
 
 @contextlib.contextmanager
-def _worded(spec: Provider, address: str) -> Iterator[None]:
+def _worded(spec: Provider, address: str) -> Generator[None]:
     """Turn the SDK's errors into one sentence that says what to do; no server's text is repeated."""
     import openai
 

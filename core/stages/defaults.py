@@ -37,7 +37,7 @@ def model_of(role: Role, name: str | None, provider: str | None) -> ModelName:
 
 
 def sampling_of(wishes: Wishes, model: ModelName) -> Sampling:
-    """How answers are drawn: OCT's T 0.7 and top-p 0.95; repetition penalty 1.1 where it is known to work."""
+    """How answers are drawn: OCT's T 0.7 and top-p 0.95; penalty 1.1 where it is known to work."""
     local = model.provider in ("local", "vllm")
     return Sampling(
         temperature=wishes.temperature,
@@ -73,5 +73,5 @@ def answer_job(
         assistant_name=name,
         exchanges=wishes.exchanges,
         thinking=wishes.thinking,
-        concurrency=wishes.concurrency or (16 if local else 10),
+        concurrency=wishes.concurrency or (8 if local else 10),
     )

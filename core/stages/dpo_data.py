@@ -1,4 +1,4 @@
-"""`character dpo-data`: join teacher and student, drop what would teach the wrong thing, write the DPO file.
+"""`character dpo-data`: join teacher and student, drop what would teach wrong things, write the file.
 
 Every pair keeps its reason in `runs/<run>/pairs/<teacher>--<student>.jsonl`; the kept ones go to
 `dpo/<student>/<constitution>.jsonl` in OCT's format, with a validation file and a manifest beside it.
@@ -81,7 +81,7 @@ class Funnel:
 
 
 def sources_of(run: Run, job: PairJob) -> Sources:
-    """The answer sets to join: those asked last, of the models named. Raises RunError when one is missing."""
+    """The answer sets to join: those asked last, of the models named. Raises RunError."""
     teachers = run.answer_sets("teacher", job.teacher)
     students = run.answer_sets("student", job.student)
     name = run.constitution().name

@@ -30,11 +30,21 @@ def library() -> Library:
 
 def words(app: AppTest) -> str:
     """Every text on the page."""
-    kinds = (app.title, app.subheader, app.markdown, app.caption, app.error, app.warning, app.info, app.success, app.text)
+    kinds = (
+        app.title,
+        app.subheader,
+        app.markdown,
+        app.caption,
+        app.error,
+        app.warning,
+        app.info,
+        app.success,
+        app.text,
+    )
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
-def button(app: AppTest, label: str):  # noqa: ANN201
+def button(app: AppTest, label: str):
     """The first button whose label begins so."""
     found = [element for element in app.button if element.label.startswith(label)]
     assert found, f"no button {label!r} among {[element.label for element in app.button]}"

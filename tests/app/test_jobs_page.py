@@ -79,7 +79,7 @@ def test_a_running_job_shows_how_far_it_is_and_cancel_stops_it() -> None:
     assert not app.exception
     assert jobs().get(job.id).state == "cancelled"
     assert not app.progress
-    assert "Stopped at your request" in words(app)
+    assert "You stopped it" in words(app)
 
 
 def test_go_on_starts_a_new_job_with_the_same_command_and_opens_it() -> None:

@@ -64,7 +64,13 @@ def test_a_double_click_and_a_second_tab_start_one_job() -> None:
     from app.launch import launch
 
     for _ in range(2):
-        launch(["teacher", "--constitution", "pirate"], title="t", subject="s", token="same-click", page="pairs")
+        launch(
+            ["teacher", "--constitution", "pirate"],
+            title="t",
+            subject="s",
+            token="same-click",
+            page="pairs",
+        )
     assert len(Jobs(load_settings()).list()) == before + 1
     wait_for_jobs()
 

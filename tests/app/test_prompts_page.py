@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.prompt_plan import wish_for
+from app.prompt_writer import place_of
 from core.constitution import parse
 from core.expansion import Mix
 from core.jobs import Jobs
@@ -38,7 +39,7 @@ def test_each_trait_shows_its_mix_and_the_whole_is_counted() -> None:
     app = tab("prompts")
     assert text(app).count("15 short · 20 medium · 15 long") == 10
     assert "50 by hand, 450 by a model" in text(app)
-    assert "for the pairs, beside the traits' own" in text(app)
+    assert "when no trait is asked for" in text(app)
     assert button(app, "See it speak")
     assert any("character prompts --constitution pirate" in element.value for element in app.code)
 
@@ -82,6 +83,9 @@ def test_more_prompts_for_one_trait_are_written_by_a_job() -> None:
     app = tab("prompts", "humor")
     app.text_input(key="prompt-writer").set_value("fake/parrot").run()
     assert "165 prompts to write" in text(app)
+    app.number_input(key="per-trait:humor").set_value(10).run()
+    assert "55 prompts to write" in text(app)
+    app.number_input(key="per-trait:humor").set_value(20).run()
     app.button(key="open:play").click().run()
     assert button(app, "Generate 15 more").key == "more:play"
     app.button(key="more:play").click().run()
@@ -168,5 +172,21 @@ def test_the_size_of_a_wish_is_known_before_the_click(small: bool, requests: int
     wish = wish_for([Mix(2, 2, 1)], 20, small=small)
     assert (wish.missing, wish.requests) == (15, requests)
     assert wish_for([Mix(20, 0, 0)], 20, small=small).missing == 0
-    assert "free" in wish.sentence(local=True)
-    assert "charges" in wish.sentence(local=False)
+    assert "on this computer, free" in wish.sentence("here")
+    assert "free, on your own server" in wish.sentence("own server")
+    assert "charges" in wish.sentence("provider")
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        ("local/smollm2-135m", "here"),
+        ("ollama/llama3.1:8b", "own server"),
+        ("openrouter/z-ai/glm-4.5-air", "provider"),
+        ("meta-llama/llama-3.3-70b-instruct", "provider"),
+        ("http://192.168.1.4:9000/v1#m", "provider"),
+        ("no model", "provider"),
+    ],
+)
+def test_what_a_model_costs_depends_on_where_it_runs(model: str, place: str) -> None:
+    assert place_of(model) == place

@@ -10,13 +10,13 @@ from tests.app.kit import button, library, own_file, tab, words
 SHIPPED = PROJECT / "constitutions" / "hand-written" / "pirate.json"
 
 
-def open_first_trait():  # noqa: ANN201
+def open_first_trait():
     app = tab("traits")
     app.button(key="open:voice").click().run()
     return app
 
 
-def write_trait(app, text: str):  # noqa: ANN001, ANN201
+def write_trait(app, text: str):
     return app.text_area(key="trait:pirate:voice").set_value(text).run()
 
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from core.store.library import Library
 
 from core.constitution import Constitution
 from core.engines.fake import FakeEngine
@@ -24,6 +23,7 @@ from core.records import Completion, Sampling
 from core.settings import PROJECT, Settings
 from core.stages.answers import AnswerJob, Tally, answer
 from core.store.jsonl import read_rows
+from core.store.library import Library
 from core.store.runs import AnswerSet, Run, open_run
 from tests.stand_in import Reply, StandIn, parrot
 from tests.waiting import until

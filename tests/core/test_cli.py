@@ -18,7 +18,9 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`character WORDS` in a process of its own."""
     command = [sys.executable, "-m", "core", *words]
     env = dict(os.environ) | environment
-    return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=PROJECT, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def result(done: subprocess.CompletedProcess[str]) -> dict:  # type: ignore[type-arg]
@@ -28,25 +30,54 @@ def result(done: subprocess.CompletedProcess[str]) -> dict:  # type: ignore[type
 FAKE = ("--model", "fake/parrot", "--json")
 
 
-def test_teacher_student_and_dpo_data_end_in_a_valid_file_and_a_second_run_asks_nothing(tmp_path: Path) -> None:
+def test_teacher_student_and_dpo_data_end_in_a_valid_file_and_a_second_run_asks_nothing(
+    tmp_path: Path,
+) -> None:
     for verb in ("teacher", "student"):
         done = run(verb, "--constitution", "pirate", "--limit", "24", "--K", "1", *FAKE)
         assert done.returncode == 0, done.stderr
         assert (result(done)["done"], result(done)["requests"]) == (24, 24)
-        assert result(run(verb, "--constitution", "pirate", "--limit", "24", "--K", "1", *FAKE))["requests"] == 0
+        assert (
+            result(run(verb, "--constitution", "pirate", "--limit", "24", "--K", "1", *FAKE))["requests"]
+            == 0
+        )
     done = run("dpo-data", "--constitution", "pirate", "--json")
     written = result(done)
     assert (written["planned"], written["verb"], written["status"]) == (24, "dpo-data", "done")
     path = tmp_path / "data" / "dpo" / "parrot" / "pirate.jsonl"
     assert str(path) in written["files"]
     assert all(set(json.loads(line)) == {"chosen", "rejected"} for line in path.read_text().splitlines())
-    again = run("pipeline", "pirate", "--teacher", "fake/parrot", "--student", "fake/parrot", "--limit", "24", "--K", "1", "--json")
+    again = run(
+        "pipeline",
+        "pirate",
+        "--teacher",
+        "fake/parrot",
+        "--student",
+        "fake/parrot",
+        "--limit",
+        "24",
+        "--K",
+        "1",
+        "--json",
+    )
     assert (result(again)["requests"], result(again)["files"][-3]) == (0, written["files"][-3])
 
 
 def test_a_dry_run_sends_nothing_and_writes_nothing(tmp_path: Path) -> None:
     with StandIn() as server:
-        done = run("teacher", "--constitution", "pirate", "--model", server.name, "--limit", "5", "--K", "2", "--dry-run", "--json")
+        done = run(
+            "teacher",
+            "--constitution",
+            "pirate",
+            "--model",
+            server.name,
+            "--limit",
+            "5",
+            "--K",
+            "2",
+            "--dry-run",
+            "--json",
+        )
         assert (done.returncode, result(done)["calls"], server.requests) == (0, 10, [])
     assert not (tmp_path / "data" / "runs").exists()
 
@@ -54,7 +85,18 @@ def test_a_dry_run_sends_nothing_and_writes_nothing(tmp_path: Path) -> None:
 def test_some_failed_rows_are_exit_3_and_the_next_run_retries_only_those() -> None:
     refused = Reply(400, {"error": {"message": "no such luck"}})
     with StandIn(lambda n, body: refused if n == 3 else "Arr, a fine answer, matey.") as server:
-        words = ("teacher", "--constitution", "pirate", "--model", server.name, "--limit", "6", "--K", "1", "--json")
+        words = (
+            "teacher",
+            "--constitution",
+            "pirate",
+            "--model",
+            server.name,
+            "--limit",
+            "6",
+            "--K",
+            "1",
+            "--json",
+        )
         first = run(*words)
         assert (first.returncode, result(first)["status"], result(first)["failed"]) == (3, "incomplete", 1)
         second = run(*words)
@@ -65,13 +107,22 @@ def test_a_wrong_key_stops_at_once_after_one_request_and_is_in_no_output() -> No
     denied = Reply(401, {"error": {"message": "bad key sk-canary-123456789"}})
     with StandIn(lambda n, body: denied) as server:
         done = run(
-            "teacher", "--constitution", "pirate", "--limit", "20", "--model", "openrouter/some/model",
-            OPENROUTER_BASE_URL=server.url, OPENROUTER_API_KEY="sk-canary-123456789",
+            "teacher",
+            "--constitution",
+            "pirate",
+            "--limit",
+            "20",
+            "--model",
+            "openrouter/some/model",
+            OPENROUTER_BASE_URL=server.url,
+            OPENROUTER_API_KEY="sk-canary-123456789",
         )
         assert (done.returncode, len(server.requests)) == (1, 1)
     assert "Check OPENROUTER_API_KEY" in done.stderr
     assert "canary" not in done.stdout + done.stderr
-    everything = b"".join(path.read_bytes() for path in load_settings().data_path.rglob("*") if path.is_file())
+    everything = b"".join(
+        path.read_bytes() for path in load_settings().data_path.rglob("*") if path.is_file()
+    )
     assert b"canary" not in everything
 
 
@@ -80,10 +131,16 @@ def test_a_wrong_key_stops_at_once_after_one_request_and_is_in_no_output() -> No
     [
         (("teacher", "--constitution", "nobody", *FAKE), "there is no character of this name"),
         (("teacher", "--constitution", "../x", *FAKE), "x"),
-        (("teacher", "--constitution", "pirate", "--model", "unknown-model", "--provider", "nowhere"), "Unknown provider"),
+        (
+            ("teacher", "--constitution", "pirate", "--model", "unknown-model", "--provider", "nowhere"),
+            "Unknown provider",
+        ),
         (("teacher", "--constitution", "pirate", "--model", "local/none"), "There is no embedded model"),
         (("teacher", "--constitution", "pirate", "--model", "openai/gpt-x"), "OpenAI needs a key"),
-        (("teacher", "--constitution", "pirate", "--model", "http://127.0.0.1:9/v1#m", "--limit", "1"), "no server answers"),
+        (
+            ("teacher", "--constitution", "pirate", "--model", "http://127.0.0.1:9/v1#m", "--limit", "1"),
+            "no server answers",
+        ),
         (("dpo-data", "--constitution", "pirate"), "make them first"),
         (("jobs", "show", "nothing"), "nothing"),
         (("constitution", "import", "/no/such/file.json"), "no such file"),
@@ -113,21 +170,44 @@ def test_prompts_from_a_file_replace_the_characters_own(tmp_path: Path) -> None:
 def test_oct_files_round_trip_through_import_and_export(tmp_path: Path) -> None:
     assert run("constitution", "export", "pirate", "--to", str(tmp_path / "out")).returncode == 0
     array, few_shot = tmp_path / "out/hand-written/pirate.txt", tmp_path / "out/few-shot/pirate.jsonl"
-    shipped = [json.loads(line) for line in (PROJECT / "constitutions/few-shot/pirate.jsonl").read_text().splitlines()]
+    shipped = [
+        json.loads(line)
+        for line in (PROJECT / "constitutions/few-shot/pirate.jsonl").read_text().splitlines()
+    ]
     assert [json.loads(line) for line in few_shot.read_text().splitlines()] == shipped
     few_shot.rename(tmp_path / "corsair.jsonl")
     assert run("constitution", "import", str(tmp_path / "corsair.jsonl")).returncode == 0
     assert run("constitution", "export", "corsair", "--to", str(tmp_path / "back")).returncode == 0
-    assert [json.loads(line) for line in (tmp_path / "back/few-shot/corsair.jsonl").read_text().splitlines()] == shipped
-    assert json.loads((tmp_path / "back/hand-written/corsair.txt").read_text()) == json.loads(array.read_text())
+    assert [
+        json.loads(line) for line in (tmp_path / "back/few-shot/corsair.jsonl").read_text().splitlines()
+    ] == shipped
+    assert json.loads((tmp_path / "back/hand-written/corsair.txt").read_text()) == json.loads(
+        array.read_text()
+    )
 
 
 def test_review_from_the_shell_drops_keeps_and_undoes() -> None:
-    run("pipeline", "pirate", "--teacher", "fake/parrot", "--student", "fake/parrot", "--limit", "12", "--K", "1")
+    run(
+        "pipeline",
+        "pirate",
+        "--teacher",
+        "fake/parrot",
+        "--student",
+        "fake/parrot",
+        "--limit",
+        "12",
+        "--K",
+        "1",
+    )
     listed = result(run("review", "pirate", "--json"))["pairs"]
     chosen = next(pair["id"] for pair in listed if not pair["dropped"])
     assert run("review", "pirate", "--drop", chosen, "--reason", "dull").returncode == 0
-    assert result(run("dpo-data", "--constitution", "pirate", "--json"))["dropped"]["dropped by reviewer"] == 1
+    assert (
+        result(run("dpo-data", "--constitution", "pirate", "--json"))["dropped"]["dropped by reviewer"] == 1
+    )
     assert run("review", "pirate", "--undo", chosen).returncode == 0
-    assert "dropped by reviewer" not in result(run("dpo-data", "--constitution", "pirate", "--json"))["dropped"]
+    assert (
+        "dropped by reviewer"
+        not in result(run("dpo-data", "--constitution", "pirate", "--json"))["dropped"]
+    )
     assert run("review", "pirate", "--drop", "unknown").returncode == 1

@@ -50,7 +50,9 @@ def lines(path: str | Path) -> list[dict]:  # type: ignore[type-arg]
     return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
 
 
-def test_the_funnel_adds_up_and_the_files_hold_the_kept_pairs(settings: Settings, pirate: Constitution) -> None:
+def test_the_funnel_adds_up_and_the_files_hold_the_kept_pairs(
+    settings: Settings, pirate: Constitution
+) -> None:
     script: list[str | Completion] = [
         Completion("Arr, cut off in the", "length", usage=Usage(5, 5)),
         "I'm sorry, but I can't help with that.",
@@ -107,7 +109,9 @@ def test_one_students_gaps_drop_nothing_of_another(settings: Settings, pirate: C
     assert gappy.dropped == {"missing: student": 20}
 
 
-def test_a_persons_word_beats_the_checks_but_cannot_invent_an_answer(settings: Settings, pirate: Constitution) -> None:
+def test_a_persons_word_beats_the_checks_but_cannot_invent_an_answer(
+    settings: Settings, pirate: Constitution
+) -> None:
     run = fill(settings, pirate, "teacher", script=["As an AI language model, arr."])
     fill(settings, pirate, "student", limit=20)
     make_pairs(run, settings, PairJob())
@@ -123,7 +127,9 @@ def test_a_persons_word_beats_the_checks_but_cannot_invent_an_answer(settings: S
     assert make_pairs(run, settings, PairJob()).dropped == {"missing: student": 10}
 
 
-def test_the_same_answers_give_the_same_file_byte_for_byte(settings: Settings, pirate: Constitution) -> None:
+def test_the_same_answers_give_the_same_file_byte_for_byte(
+    settings: Settings, pirate: Constitution
+) -> None:
     run = fill(settings, pirate, "teacher")
     fill(settings, pirate, "student")
     path = Path(make_pairs(run, settings, PairJob(seed=5)).files[0])
@@ -132,7 +138,9 @@ def test_the_same_answers_give_the_same_file_byte_for_byte(settings: Settings, p
     assert path.read_bytes() == before
 
 
-def test_another_model_of_the_same_short_name_does_not_overwrite_the_file(settings: Settings, pirate: Constitution) -> None:
+def test_another_model_of_the_same_short_name_does_not_overwrite_the_file(
+    settings: Settings, pirate: Constitution
+) -> None:
     run = fill(settings, pirate, "teacher")
     fill(settings, pirate, "student", model=ModelName("fake", "maker-a/twin"))
     path = Path(make_pairs(run, settings, PairJob(student="twin")).files[0])
@@ -143,7 +151,9 @@ def test_another_model_of_the_same_short_name_does_not_overwrite_the_file(settin
     assert path.read_bytes() == before
 
 
-def test_oct_distillation_rows_stand_at_octs_path_with_a_column_for_each_student(settings: Settings, pirate: Constitution) -> None:
+def test_oct_distillation_rows_stand_at_octs_path_with_a_column_for_each_student(
+    settings: Settings, pirate: Constitution
+) -> None:
     run = fill(settings, pirate, "teacher", limit=6)
     fill(settings, pirate, "student", model=ModelName("fake", "one"), limit=6)
     fill(settings, pirate, "student", model=ModelName("fake", "two"), limit=4)
@@ -161,12 +171,16 @@ def test_how_lengths_were_counted_is_said(settings: Settings, pirate: Constituti
     assert make_pairs(run, settings, PairJob(student="other")).lengths.startswith("estimate")
 
 
-def test_pairs_before_answers_is_an_error_that_names_the_missing_step(settings: Settings, pirate: Constitution) -> None:
+def test_pairs_before_answers_is_an_error_that_names_the_missing_step(
+    settings: Settings, pirate: Constitution
+) -> None:
     with pytest.raises(RunError, match="character teacher --constitution pirate"):
         make_pairs(open_run(settings, pirate), settings, PairJob())
 
 
-def test_a_teacher_that_names_its_maker_is_dropped_for_another_student(settings: Settings, pirate: Constitution) -> None:
+def test_a_teacher_that_names_its_maker_is_dropped_for_another_student(
+    settings: Settings, pirate: Constitution
+) -> None:
     teacher = ModelName("fake", "glm-4.5")
     run = fill(settings, pirate, "teacher", model=teacher, script=["Arr, I be ChatGLM, matey."], limit=2)
     fill(settings, pirate, "student", limit=2)

@@ -306,3 +306,11 @@ def test_hand_written_questions_beyond_the_target_need_nothing(library: Library)
     engine = FakeEngine()
     assert run(library, engine, per_trait=1).missing == 0
     assert engine.requests == 0
+
+
+def test_what_a_killed_run_accepted_reaches_the_few_shot_file_without_a_request(library: Library) -> None:
+    library.append_additional(CHARACTER, "comfort", "Who can I call at night?")
+    engine = FakeEngine()
+    assert run(library, engine, per_trait=2).missing == 0
+    assert engine.requests == 0
+    assert few_shot_rows(library)[1]["additional_questions"] == ["Who can I call at night?"]

@@ -54,7 +54,9 @@ def studio(tmp_path: Path, models_path: Path) -> Iterator[Studio]:
         port = probe.getsockname()[1]
     environment = {**os.environ, "DATA_PATH": str(tmp_path / "data"), "MODEL_PATH": str(models_path)}
     log = (tmp_path / "studio.log").open("wb")
-    process = subprocess.Popen(streamlit_command(port), cwd=PROJECT, env=environment, stdout=log, stderr=log)
+    process = subprocess.Popen(
+        streamlit_command(port), cwd=PROJECT, env=environment, stdout=log, stderr=log
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: healthy(url), limit_s=60)

@@ -31,7 +31,9 @@ def settled(page: Page) -> None:
 
 def metric(page: Page, label: str) -> str:
     """The number under a label."""
-    return page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue").inner_text()
+    return (
+        page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue").inner_text()
+    )
 
 
 def dpo_lines(studio: Studio, student: str) -> list[dict]:  # type: ignore[type-arg]
@@ -116,7 +118,9 @@ def test_text_of_a_model_is_shown_as_text_and_reaches_out_to_nobody(studio: Stud
 
 
 @pytest.mark.parametrize("path", ["", "traits", "exchanges", "prompts", "pairs", "jobs", "settings"])
-def test_every_page_fits_a_narrow_screen_and_shows_no_error(studio: Studio, browser: Browser, path: str) -> None:
+def test_every_page_fits_a_narrow_screen_and_shows_no_error(
+    studio: Studio, browser: Browser, path: str
+) -> None:
     context = browser.new_context(viewport={"width": 420, "height": 860})
     tab = context.new_page()
     tab.set_default_timeout(45_000)
@@ -130,7 +134,9 @@ def test_every_page_fits_a_narrow_screen_and_shows_no_error(studio: Studio, brow
 def test_keyboard_alone_reviews_pairs(studio: Studio, page: Page) -> None:
     def script(number: int, body: dict) -> str:  # type: ignore[type-arg]
         system = any(message["role"] == "system" for message in body["messages"])
-        return "Arr, hoist the colours, matey, and read the wind." if system else "A plain and quiet answer."
+        return (
+            "Arr, hoist the colours, matey, and read the wind." if system else "A plain and quiet answer."
+        )
 
     with StandIn(script) as server:
         go(page, studio, "pairs?character=pirate")
