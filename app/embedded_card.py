@@ -12,7 +12,7 @@ from app.engine_cards import PAGE, code, head
 from app.job_card import draw_progress
 from app.launch import active_job, cancel, last_job
 from app.reads import settings
-from app.widgets import plain
+from app.widgets import plain, standing_complaint
 from app.wording import size
 from core.embedded.catalogue import LOCAL_EXTRA, EmbeddedModel
 from core.embedded.server import find_server, stop_server
@@ -41,6 +41,7 @@ def live_embedded(model: EmbeddedModel, was_fetching: bool) -> None:
     job = active_job(_subject(model))
     if was_fetching != (job is not None):
         st.rerun()
+    standing_complaint(PAGE)
     if job is not None:
         head("Embedded model", about(model), FETCHING)
         draw_progress(job)
@@ -55,6 +56,7 @@ def live_embedded(model: EmbeddedModel, was_fetching: bool) -> None:
         draw_here(model)
     else:
         draw_missing(model)
+    state.show_sayings()
 
 
 def draw_here(model: EmbeddedModel) -> None:

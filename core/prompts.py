@@ -65,7 +65,11 @@ def across(columns: Sequence[Sequence[Prompt]]) -> Iterable[Prompt]:
 
 def unique(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
     """The prompts without empty and repeated texts; the first of equals stays."""
-    return tuple({prompt.id: prompt for prompt in reversed(list(prompts)) if prompt.text}.values())[::-1]
+    found: dict[str, Prompt] = {}
+    for prompt in prompts:
+        if prompt.text:
+            found.setdefault(prompt.id, prompt)
+    return tuple(found.values())
 
 
 def prompts_from_file(data: bytes, *, source: str) -> tuple[Prompt, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app.embedded_card import draw_embedded
-from app.engine_cards import OWN, PAGE, REMOTE, draw_provider, draw_server
+from app.engine_cards import OWN, REMOTE, draw_provider, draw_server
 from app.reads import settings
 from app.storage import free_space, used_by
-from app.widgets import command, page_head, plain, standing_complaint
+from app.widgets import command, page_head, plain
 from app.wording import size
 from core.embedded.catalogue import MODELS
 
@@ -51,7 +51,6 @@ def page() -> None:
     page_head(
         "Engines and keys", "What can answer. The studio works without a key; a key brings larger models."
     )
-    standing_complaint(PAGE)
     st.subheader("On this computer", anchor=False)
     for model in MODELS.values():
         draw_embedded(model)
