@@ -7,17 +7,15 @@ import importlib.util
 import streamlit as st
 
 from app import state
-from app.commands import job_argv
 from app.engine_cards import PAGE, code, head
 from app.job_card import draw_progress
-from app.launch import active_job, cancel, last_job
+from app.launch import active_job, cancel, last_job, launch
 from app.reads import settings
 from app.widgets import plain, standing_complaint
 from app.wording import size
 from core.embedded.catalogue import LOCAL_EXTRA, EmbeddedModel
 from core.embedded.server import find_server, stop_server
 from core.errors import CoreError
-from core.jobs import Jobs
 
 READY = ("Ready", ":material/check_circle:", "green")
 SERVED = ("Running", ":material/play_circle:", "green")
@@ -46,7 +44,7 @@ def live_embedded(model: EmbeddedModel, was_fetching: bool) -> None:
         head("Embedded model", about(model), FETCHING)
         draw_progress(job)
         st.button(
-            "Cancel",
+            "Stop",
             key=f"cancel:{job.id}",
             icon=":material/stop_circle:",
             on_click=cancel,
@@ -99,16 +97,8 @@ def _subject(model: EmbeddedModel) -> str:
 
 def fetch(model: EmbeddedModel, token: str) -> None:
     """Start fetching; for callbacks."""
-    state.complain(PAGE, None)
-    # `models pull` speaks in sentences only, so it takes no --json.
-    argv = [word for word in job_argv(["models", "pull", model.name]) if word != "--json"]
-    try:
-        title = f"Fetch {model.name}"
-        Jobs(settings()).start(
-            argv, verb="models", title=title, subject=_subject(model), token=token, page={"page": PAGE}
-        )
-    except CoreError as error:
-        state.complain(PAGE, str(error))
+    words = ["models", "pull", model.name]
+    launch(words, title=f"Fetch {model.name}", subject=_subject(model), token=token, page=PAGE)
     state.spend_token(f"fetch:{model.name}")
 
 

@@ -24,7 +24,7 @@ STATES: dict[JobState, tuple[str, str, Color]] = {
     "done": ("Done", ":material/check_circle:", "green"),
     "incomplete": ("Incomplete", ":material/rule:", "orange"),
     "failed": ("Failed", ":material/error:", "red"),
-    "cancelled": ("Cancelled", ":material/stop_circle:", "gray"),
+    "cancelled": ("Stopped", ":material/stop_circle:", "gray"),
     "interrupted": ("Interrupted", ":material/power_off:", "orange"),
 }
 STAGES = {"teacher": "The teacher speaks", "student": "The student answers", "prompts": "Writing prompts"}
@@ -119,9 +119,7 @@ def draw_actions(job: Job, newer: Job | None, failures: list[Failures]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.active:
             stop = f"cancel:{job.id}"
-            st.button(
-                "Cancel", key=stop, icon=":material/stop_circle:", on_click=cancel, args=(job.id, PAGE)
-            )
+            st.button("Stop", key=stop, icon=":material/stop_circle:", on_click=cancel, args=(job.id, PAGE))
             st.caption("Finished work is kept.", width="content")
         elif newer is not None:
             label, icon = "Open the job that went on", ":material/arrow_forward:"

@@ -8,12 +8,11 @@ import streamlit as st
 
 from app import state
 from app.commands import verb_words
-from app.launch import active_job, last_job, launch, resume
+from app.launch import active_job, launch
 from app.reads import judged_pairs, library, run_of_character
 from app.sidebar import title_of
 from app.widgets import job_progress, plain
 from app.wording import duration
-from core.jobs import Job
 from core.names import parse_model
 from core.stages.dpo_data import PairJob
 
@@ -144,19 +143,3 @@ def live(name: str) -> None:
     rows = judged_pairs(run, PairJob())[1] if run else []
     for row in [row for row in rows if row["chosen"]][-3:]:
         st.caption(plain(f"{row['text'][:90]} → {row['chosen'][:140]}"))
-
-
-def ended_badly(name: str) -> None:
-    """Why the last job did not finish, and the button that goes on."""
-    job = last_job(f"{PAGE}:{name}")
-    if job is None or job.state in ("done", "running", "starting"):
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(plain(why(job)), icon=":material/pause_circle:")
-        token = state.click_token(f"resume:{job.id}")
-        st.button("Go on", icon=":material/play_arrow:", on_click=resume, args=(job.id, token, PAGE))
-
-
-def why(job: Job) -> str:
-    """A job's end in one sentence."""
-    return f"{job.title}: {job.state}. {job.message} Finished answers are kept."

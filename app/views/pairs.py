@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from app import state
+from app.job_card import draw_ended_badly
 from app.launch import active_job
 from app.pair_card import draw_pair
-from app.pair_launch import PAGE, Engines, actions, choose_engines, ended_badly, live
+from app.pair_launch import PAGE, Engines, actions, choose_engines, live
 from app.reads import judged_pairs, library, run_of_character, settings
 from app.sidebar import title_of
 from app.widgets import command, page_head, plain, standing_complaint
@@ -150,7 +151,7 @@ def page() -> None:
     if active_job(f"{PAGE}:{name}"):
         live(name)
     else:
-        ended_badly(name)
+        draw_ended_badly(f"{PAGE}:{name}", PAGE)
     run = run_of_character(constitution.run_id)
     rows = judged_pairs(run, job)[1] if run else []
     if not rows or run is None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from core.cli.options import data_option
-from core.cli.output import say, whisper
+from core.cli.options import data_option, json_option
+from core.cli.output import Result, finish, say, whisper
 from core.embedded.catalogue import MODELS
 from core.embedded.fetch import pull
 from core.embedded.server import ensure_server, find_server, stop_server
 from core.errors import ModelError
+from core.jobs import ProgressReporter
 from core.settings import load_settings
 
 DEFAULT = "smollm2-135m"
@@ -38,11 +39,20 @@ def list_models(data: Path | None) -> None:
 @click.argument("name", default=DEFAULT)
 @click.option("--verify", is_flag=True, help="Hash the whole file again.")
 @data_option
-def pull_model(name: str, verify: bool, data: Path | None) -> None:
+@json_option
+def pull_model(name: str, verify: bool, data: Path | None, as_json: bool) -> None:
     """Fetch an embedded model, check it, and prepare it once."""
     _known(name)
-    path = pull(load_settings(data=data), name, report=whisper, verify=verify)
+    reporter = ProgressReporter.from_environment()
+
+    def report(note: str) -> None:
+        whisper(note)
+        reporter.update(stage="Fetching the model", note=note)
+
+    path = pull(load_settings(data=data), name, report=report, verify=verify)
+    reporter.flush()
     say(f"local/{name} is ready: {path}")
+    finish(Result("models pull", planned=1, done=1, files=[str(path)]), as_json=as_json)
 
 
 @models.command("stop")

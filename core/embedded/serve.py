@@ -43,7 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    server = _start(options)
+    try:
+        server = _start(options)
+    except (RuntimeError, ImportError) as error:
+        cure = " Install the OpenMP runtime (Debian: libgomp1)." if "libgomp" in str(error) else ""
+        sys.exit(f"{error}.{cure}")
     _write_state(options, str(server.listening_address))
     _wait(server, options, stop)
     _remove_state(options.state)

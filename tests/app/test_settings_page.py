@@ -164,7 +164,7 @@ def test_fetching_is_a_job_and_its_failure_stays_on_the_page() -> None:
     app = tab("settings")
     button(app, "Fetch it").click().run()
     [job] = Jobs(load_settings()).list()
-    assert job.argv[-3:] == ("models", "pull", MODEL.name)
+    assert job.argv[-4:-1] == ("models", "pull", MODEL.name)
     assert job.subject == f"models:{MODEL.name}"
     Jobs(load_settings()).cancel(job.id)
     app.run()

@@ -213,7 +213,7 @@ def test_no_other_computer_can_reach_the_server(served: ServerInfo) -> None:
 
 def test_pages_and_jobs_that_start_at_once_share_one_server(models: Settings) -> None:
     program = (
-        "import sys; from core.settings import load_settings; from core.embedded.server import ensure_server; "
+        "from core.settings import load_settings; from core.embedded.server import ensure_server; "
         f"print(ensure_server(load_settings(), {NAME!r}).pid)"
     )
     environment = os.environ | {"MODEL_PATH": str(models.model_path)}
@@ -299,6 +299,6 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing_running(
     file = models.model_path / NAME / model.file
     file.unlink()
     file.write_bytes(broken)
-    with pytest.raises(ModelError, match=r"(?s)ended at once.*--verify.*failed to load model"):
+    with pytest.raises(ModelError, match=r"(?s)ended at once.*--verify.*model loading error"):
         ensure_server(models, NAME)
     assert find_server(models, NAME) is None

@@ -34,7 +34,7 @@ def test_a_new_few_shot_prompt_moves_no_earlier_one() -> None:
 def test_a_prompt_file_may_be_text_or_jsonl_and_every_bad_line_is_named() -> None:
     data = b'Why?\n"quoted"\n{"prompt": "p", "trait": "a"}\n{"text": "t"}\n'
     assert [prompt.text for prompt in prompts_from_file(data, source="f")] == ["Why?", "quoted", "p", "t"]
-    with pytest.raises(RunError, match="line 1.*line 3"):
+    with pytest.raises(RunError, match=r"line 1.*line 3"):
         prompts_from_file(b'{"prompt": ""}\nfine\n{"x"\n', source="f")
     with pytest.raises(RunError, match="byte 1"):
         prompts_from_file(b"a\xff", source="f")
