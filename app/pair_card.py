@@ -8,34 +8,53 @@ import streamlit as st
 
 from app import state
 from app.widgets import answer_text, plain
-from core.diff import Span, word_spans
+from core.diff import Span, differing_share, word_spans
 from core.errors import CoreError
 from core.store.decisions import Decision, Verdict, decide
 from core.store.runs import Run
 
+# From here on marks would cover nearly everything and tell nothing.
+MOSTLY_DIFFERENT = 0.6
 REASONS = ("not in character", "not helpful", "wrong", "too much", "unpleasant")
 
 
 def draw_pair(run: Run, rows: list[dict[str, Any]]) -> None:
-    """The pair at the remembered place, with previous and next."""
+    """The pair at the remembered place. Buttons come first, so that they stay put from pair to pair."""
     place = min(state.place(f"pair:{run.id}"), len(rows) - 1)
     row = rows[place]
     with st.container(border=True):
-        heading(row, place, len(rows))
-        sides(row)
+        arrows(run, row, place, len(rows))
         verdict_buttons(run, row, place, len(rows))
-    arrows(run, place, len(rows))
+        st.markdown(f"**{plain(row['text'])}**")
+        sides(row)
 
 
-def heading(row: dict[str, Any], place: int, total: int) -> None:
-    """The prompt, its trait, and what the checks say."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(
-            f"{place + 1} of {total}" + (f" · trait: {row['trait']}" if row["trait"] else " · everyday")
+def arrows(run: Run, row: dict[str, Any], place: int, total: int) -> None:
+    """Previous, next, where we are, and what the checks and people said."""
+    name = f"pair:{run.id}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Previous",
+            icon=":material/arrow_back:",
+            shortcut="Left",
+            type="tertiary",
+            disabled=place == 0,
+            on_click=state.go_to,
+            args=(name, place - 1),
         )
-        with st.container(horizontal=True, width="content"):
+        st.button(
+            "Next",
+            icon=":material/arrow_forward:",
+            icon_position="right",
+            shortcut="Right",
+            type="tertiary",
+            disabled=place >= total - 1,
+            on_click=state.go_to,
+            args=(name, place + 1),
+        )
+        st.caption(f"{place + 1} of {total} · {row['trait'] or 'everyday'}", width="content")
+        with st.container(horizontal=True, horizontal_alignment="right"):
             badges(row)
-    st.markdown(f"**{plain(row['text'])}**")
 
 
 def badges(row: dict[str, Any]) -> None:
@@ -52,23 +71,35 @@ def badges(row: dict[str, Any]) -> None:
 
 
 def sides(row: dict[str, Any]) -> None:
-    """Teacher left, student right, words that the other lacks marked."""
-    marked = state.flag("mark-words", True)
+    """Teacher left, student right, words that the other lacks marked where that tells something."""
     chosen, rejected = row["chosen"] or "", row["rejected"] or ""
+    ours, theirs = word_spans(chosen, rejected), word_spans(rejected, chosen)
+    wished = state.flag("mark-words", differing_share(ours) < MOSTLY_DIFFERENT)
     left, right = st.columns(2, gap="large")
     with left:
-        side("Teacher · chosen", chosen, rejected, marked)
+        side("Teacher · chosen", ours if wished else [Span(chosen, False)])
     with right:
-        side("Student · rejected", rejected, chosen, marked)
+        side("Student · rejected", theirs if wished else [Span(rejected, False)])
+    st.toggle(
+        "Mark words that differ",
+        key=state.seeded("mark", wished),
+        on_change=remember_marking,
+        help="Off by itself where nearly every word differs.",
+    )
 
 
-def side(label: str, text: str, other: str, marked: bool) -> None:
+def remember_marking() -> None:
+    """Keep the person's wish about marks; for callbacks."""
+    state.set_flag("mark-words", bool(state.widget("mark")))
+
+
+def side(label: str, spans: list[Span]) -> None:
     """One answer under its label."""
     st.caption(label)
-    if not text:
+    if not any(span.text for span in spans):
         st.caption("No answer yet.")
         return
-    answer_text(word_spans(text, other) if marked and other else [Span(text, False)])
+    answer_text(spans)
 
 
 def settle(run: Run, pair: str, verdict: Verdict, reason: str, place: int | None) -> None:
@@ -80,7 +111,6 @@ def settle(run: Run, pair: str, verdict: Verdict, reason: str, place: int | None
         return
     if place is not None:
         state.go_to(f"pair:{run.id}", place)
-        state.set_flag(f"last:{run.id}", True)
         state.remember_decision(run.id, pair)
 
 
@@ -136,30 +166,3 @@ def verdict_buttons(run: Run, row: dict[str, Any], place: int, total: int) -> No
 def drop(run: Run, pair: str, reason_key: str, following: int) -> None:
     """Drop a pair with the reason beside the button; for callbacks."""
     settle(run, pair, "drop", state.widget(reason_key) or "", following)
-
-
-def arrows(run: Run, place: int, total: int) -> None:
-    """Previous, next, and whether differing words are marked."""
-    name = f"pair:{run.id}"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Previous",
-            icon=":material/arrow_back:",
-            shortcut="Left",
-            disabled=place == 0,
-            on_click=state.go_to,
-            args=(name, place - 1),
-        )
-        st.button(
-            "Next",
-            icon=":material/arrow_forward:",
-            icon_position="right",
-            shortcut="Right",
-            disabled=place >= total - 1,
-            on_click=state.go_to,
-            args=(name, place + 1),
-        )
-        marked = st.toggle("Mark words that differ", value=state.flag("mark-words", True), key="mark")
-        if marked != state.flag("mark-words", True):
-            state.set_flag("mark-words", marked)
-            st.rerun()

@@ -51,7 +51,10 @@ def plain(text: str) -> str:
 
 
 PARAGRAPH = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.6;margin:0"
-MARK = "background:rgba(201,120,50,.20);border-radius:.2em;box-shadow:0 0 0 .1em rgba(201,120,50,.20)"
+MARK = (
+    "text-decoration:underline;text-decoration-color:rgba(201,110,50,.65);"
+    "text-decoration-thickness:.12em;text-underline-offset:.22em"
+)
 
 
 def answer_text(spans: Sequence[Span]) -> None:

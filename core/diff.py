@@ -36,6 +36,12 @@ def word_spans(text: str, other: str) -> list[Span]:
     return _joined(pieces, _bridged(pieces, marks))
 
 
+def differing_share(spans: list[Span]) -> float:
+    """The share of a text's characters that differ, 0 to 1."""
+    total = sum(len(span.text) for span in spans)
+    return sum(len(span.text) for span in spans if span.differs) / total if total else 0.0
+
+
 def _keys(pieces: list[str]) -> list[str | None]:
     """The word that a piece stands for, None for white space."""
     return [None if piece.isspace() else (re.sub(r"\W", "", piece).casefold() or piece) for piece in pieces]

@@ -32,10 +32,11 @@ def numbers(rows: list[dict[str, Any]]) -> None:
         ("Pairs", len(rows)),
         ("Kept", kept),
         ("Dropped", len(rows) - kept),
-        ("Median length, chosen ÷ rejected", middle),
+        ("Length, chosen ÷ rejected", middle),
     )
-    for column, (label, value) in zip(st.columns(4), cells, strict=True):
-        column.metric(label, value, border=True)
+    with st.container(horizontal=True):
+        for label, value in cells:
+            st.metric(label, value, border=True, width="stretch")
 
 
 def funnel(rows: list[dict[str, Any]]) -> None:
@@ -128,7 +129,7 @@ def page() -> None:
     name = state.character()
     page_head(
         "Pairs",
-        "The teacher plays the character, the student answers as it always does. "
+        f"The teacher plays {title_of(name or 'the character')}, the student answers as it always does. "
         "The model learns to prefer the left side.",
     )
     if name is None:
