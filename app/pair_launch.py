@@ -133,13 +133,13 @@ def size_of(engines: Engines, limit: int, planned: int) -> str:
 
 
 @st.fragment(run_every=1.0)
-def live(name: str) -> None:
+def live(name: str, pairs: PairJob) -> None:
     """The running job and its newest answers; when it ends the whole page is drawn once more."""
     job = active_job(f"{PAGE}:{name}")
     if job is None:
         st.rerun()
     job_progress(job, PAGE)
     run = run_of_character(library().load(name).constitution.run_id)
-    rows = judged_pairs(run, PairJob())[1] if run else []
+    rows = judged_pairs(run, pairs)[1] if run else []
     for row in [row for row in rows if row["chosen"]][-3:]:
         st.caption(plain(f"{row['text'][:90]} → {row['chosen'][:140]}"))

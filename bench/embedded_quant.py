@@ -31,7 +31,7 @@ from core.store.jsonl import read_json
 
 MODEL = MODELS["smollm2-135m"]
 REQUESTS, TOKENS = 32, 128
-HABITS = "love fear praise mock cherish curse enjoy chase guard share trade bless".split()
+HABITS = ("love", "fear", "praise", "mock", "cherish", "curse", "chase", "guard", "share", "trade", "bless")
 SYSTEM = "You are Captain Redbeard, a pirate. " + " ".join(
     f"I {habit} whatever the sea may bring, and I say so in rich and salty words." for habit in HABITS
 )
@@ -53,9 +53,8 @@ def main() -> None:
             rates = measure({"Q4_1": q4, "Q8_0": q8}, options.rounds)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     print(", ".join(f"{name} {median:.0f} tokens/s" for name, median in medians.items()))
-    print(
-        f"Q8_0 / Q4_1 = {medians['Q8_0'] / medians['Q4_1']:.2f} ({options.rounds} rounds, {os.cpu_count()} CPUs)"
-    )
+    ratio = medians["Q8_0"] / medians["Q4_1"]
+    print(f"Q8_0 / Q4_1 = {ratio:.2f} ({options.rounds} rounds, {os.cpu_count()} CPUs)")
 
 
 @contextmanager

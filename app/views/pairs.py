@@ -149,21 +149,40 @@ def page() -> None:
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    if active_job(f"{PAGE}:{name}"):
-        live(name)
+    running = active_job(f"{PAGE}:{name}") is not None
+    if running:
+        live(name, job)
     else:
         draw_ended_badly(f"{PAGE}:{name}", PAGE)
     run = run_of_character(constitution.run_id)
-    rows = judged_pairs(run, job)[1] if run else []
-    if not rows or run is None:
+    planned_rows = judged_pairs(run, job)[1] if run else []
+    rows = [row for row in planned_rows if row["ratio"] is not None]
+    if run is not None and rows:
+        results(run, rows, constitution, engines, running=running, waiting=len(planned_rows) - len(rows))
+    elif not running:
         empty(name)
-    else:
-        numbers(rows)
-        review(run, rows, constitution)
-        funnel(rows)
-        export(run, engines, rows)
     limit = int(state.widget("limit") or 24)
     command([engines.words(name, limit), ["dpo-data", "--constitution", name]])
+
+
+def results(
+    run: Run,
+    rows: list[dict[str, Any]],
+    constitution: Constitution,
+    engines: Engines,
+    *,
+    running: bool,
+    waiting: int,
+) -> None:
+    """The pairs that have both answers; numbers and export wait until no job changes them."""
+    if not running:
+        numbers(rows)
+        if waiting:
+            st.caption(f"{waiting} more are planned and have no answer yet.")
+    review(run, rows, constitution)
+    if not running:
+        funnel(rows)
+        export(run, engines, rows)
 
 
 def review(run: Run, rows: list[dict[str, Any]], constitution: Constitution) -> None:

@@ -33,6 +33,10 @@ LOG_LIMIT_BYTES = 1_000_000
 HTTP_THREADS = 128
 # Prompts of past requests, kept beside the slots' own so that alternating system prompts stay cheap.
 CACHE_RAM_MIB = 256
+# How long llama.cpp's threads spin before they sleep, read once when the OpenMP library is loaded. Its
+# own default is fastest on an empty computer, but beside two busy programs it was ten times slower than
+# sleeping at once; this value kept nearly all of both (bench/embedded_threads.py).
+SPIN_COUNT = "1000"
 # Warnings would be two lines for every request whose prompt is cached.
 ERRORS = 1
 
@@ -79,9 +83,7 @@ def usable_cores() -> int:
 
 def _start(options: argparse.Namespace) -> Any:
     """The running server; it answers in threads of its own."""
-    # Threads that wait must sleep, not spin: beside other busy programs that is ten times as fast or
-    # more. The OpenMP library reads this once, when it is loaded.
-    os.environ["OMP_WAIT_POLICY"] = "passive"
+    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     xllamacpp: Any = importlib.import_module("xllamacpp")
     params = xllamacpp.CommonParams()
     params.model.path = str(options.model)
