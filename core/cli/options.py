@@ -53,7 +53,7 @@ sampling_options = stacked(
     click.option("--K", "samples", type=click.IntRange(min=1), help="Answers a prompt [5; 1 on local/]."),
     click.option("--temperature", type=click.FloatRange(0, 2), default=0.7, show_default=True),
     click.option("--top-p", type=click.FloatRange(0, 1), default=0.95, show_default=True),
-    click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer [4096; 256 on local/]."),
+    click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer [4096; 512 on local/]."),
     click.option("--seed", type=int, default=0, show_default=True),
     click.option(
         "--max-concurrency",

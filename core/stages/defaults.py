@@ -13,6 +13,9 @@ from core.stages.answers import AnswerJob, Role
 TEACHER = "glm-4.5-air"
 STUDENT = "meta-llama/llama-3.3-70b-instruct"
 PROVIDER = "openrouter"
+# Measured: at 256 tokens 43 % of the embedded student's answers were cut off and lost, at 512 5 %, for
+# 31 % more tokens; so 512 gives 41 % more pairs for the same work (bench/README.md).
+LOCAL_MAX_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def sampling_of(wishes: Wishes, model: ModelName) -> Sampling:
     return Sampling(
         temperature=wishes.temperature,
         top_p=wishes.top_p,
-        max_tokens=wishes.max_tokens or (256 if model.provider == "local" else 4096),
+        max_tokens=wishes.max_tokens or (LOCAL_MAX_TOKENS if model.provider == "local" else 4096),
         repetition_penalty=1.1 if local else None,
         seed=wishes.seed,
     )
