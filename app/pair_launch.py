@@ -14,6 +14,7 @@ from app.sidebar import title_of
 from app.widgets import job_progress, plain
 from app.wording import duration
 from core.names import parse_model
+from core.stages.defaults import PROVIDER
 from core.stages.dpo_data import PairJob
 
 PAGE = "pairs"
@@ -44,8 +45,8 @@ class Engines:
     def job(self) -> PairJob:
         """How their answers are joined. Raises SettingsError for a name that is none."""
         return PairJob(
-            parse_model(self.teacher, provider="openrouter").slug,
-            parse_model(self.student, provider="openrouter").slug,
+            parse_model(self.teacher, default=PROVIDER).label,
+            parse_model(self.student, default=PROVIDER).label,
         )
 
     def words(self, name: str, limit: int | None) -> list[str]:

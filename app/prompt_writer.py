@@ -16,6 +16,7 @@ from app.widgets import job_progress, plain
 from core.errors import CoreError
 from core.expansion import Mix, is_small
 from core.names import PROVIDERS, parse_model
+from core.stages.defaults import PROVIDER
 
 PAGE = "prompts"
 EMBEDDED = "local/smollm2-135m"
@@ -65,7 +66,7 @@ def trouble_of(model: str) -> str | None:
     from core.engines.opening import open_engine
 
     try:
-        open_engine(parse_model(model, provider="openrouter"), settings())
+        open_engine(parse_model(model, default=PROVIDER), settings())
     except CoreError as error:
         return str(error)
     return None
@@ -74,7 +75,7 @@ def trouble_of(model: str) -> str | None:
 def place_of(model: str) -> Place:
     """Where a model runs, as far as time and money go."""
     try:
-        provider = parse_model(model, provider="openrouter").provider
+        provider = parse_model(model, default=PROVIDER).provider
     except CoreError:
         return "provider"
     if provider in ("local", "fake"):

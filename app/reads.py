@@ -9,7 +9,8 @@ import streamlit as st
 
 from core.errors import RunError
 from core.settings import Settings, load_settings
-from core.stages.dpo_data import PairJob, Sources, pair_rows, sources_of
+from core.stages.distillation import Sources
+from core.stages.dpo_data import PairJob, pair_rows, removed_prompts, sources_of
 from core.stages.lengths import token_counter
 from core.store.library import Library
 from core.store.runs import Run, run_folder
@@ -38,7 +39,7 @@ def judged_pairs(run: Run, job: PairJob) -> tuple[Sources | None, list[dict[str,
     except RunError:
         return None, []
     stamp = _stamp(run, sources)
-    return sources, _judged(str(run.folder), job, stamp)
+    return sources, _judged(str(run.folder), job, stamp, removed_prompts(run, settings()))
 
 
 def _stamp(run: Run, sources: Sources) -> tuple[tuple[str, int, int], ...]:
@@ -57,8 +58,10 @@ def _look(path: Path) -> tuple[str, int, int]:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _judged(folder: str, job: PairJob, stamp: tuple[tuple[str, int, int], ...]) -> list[dict[str, Any]]:
+def _judged(
+    folder: str, job: PairJob, stamp: tuple[tuple[str, int, int], ...], removed: frozenset[str]
+) -> list[dict[str, Any]]:
     run = Run(Path(folder))
     sources = sources_of(run, job)
     count, _ = token_counter(sources, settings())
-    return pair_rows(run, sources, job, count)
+    return pair_rows(run, sources, job, count, removed)

@@ -151,6 +151,11 @@ class ModelName:
         return f"{self.address}#{self.model}" if self.address else f"{self.provider}/{self.model}"
 
     @property
+    def label(self) -> str:
+        """The spelling kept with rows: as `full`, but without a port, which may change overnight."""
+        return re.sub(r"^(https?://(?:\[[^\]]*\]|[^/:#]+)):\d+", r"\1", self.full)
+
+    @property
     def slug(self) -> str:
         """The name used in paths: OCT's alias when there is one, else the part after the last `/`."""
         alias = _alias_of(self.model)
@@ -164,10 +169,16 @@ def safe_slug(text: str) -> str:
     return slug[:80] or "model"
 
 
-def parse_model(name: str, *, provider: str | None = None) -> ModelName:
-    """A model name as typed → where it runs. `provider` serves names that carry none.
+# No model maker is called so: these in front always say where, whatever --provider says.
+HERE = frozenset(("local", "vllm", "ollama", "lmstudio", "fake"))
 
-    Raises SettingsError for an empty name, an unknown provider, or a name with no place to run.
+
+def parse_model(name: str, *, provider: str | None = None, default: str | None = None) -> ModelName:
+    """A model name as typed → where it runs.
+
+    `provider` is a person's explicit wish: "openai/gpt-oss-120b" at together is Together's model of
+    that name. `default` only serves names that carry no provider. Raises SettingsError for an empty
+    name, an unknown provider, or a name with no place to run.
     """
     name = name.strip()
     if name.startswith(("http://", "https://")):
@@ -175,8 +186,10 @@ def parse_model(name: str, *, provider: str | None = None) -> ModelName:
     if provider is not None and provider not in PROVIDERS:
         raise SettingsError(f"Unknown provider {provider!r}; choose from {_known()}.")
     head, slash, rest = name.partition("/")
-    if slash and rest and head in PROVIDERS:
+    known = head in PROVIDERS and (provider in (None, head) or head in HERE)
+    if slash and rest and known:
         return ModelName(head, spelled_for(head, rest))
+    provider = provider or default
     if not name or name.endswith("/") or re.search(r"\s", name):
         raise SettingsError(f"{name!r} is no model name; write provider/model, as local/smollm2-135m.")
     if provider is None:

@@ -177,6 +177,8 @@ def dangles(text: str) -> bool:
     """Whether the text breaks off: an open code fence, or a comma, bracket or dash at the end."""
     text = text.rstrip()
     open_fence = len(re.findall(r"^\s*```", text, re.MULTILINE)) % 2 == 1
+    if text.endswith((":(", ";(", ":-(", ":[")):
+        return open_fence
     return open_fence or text.endswith((",", ";", "(", "[", "{", "–", "—", " -", " and", " the", " or"))
 
 
@@ -220,8 +222,8 @@ _ROLE_LEAK = re.compile(
 
 def _role_leak(pair: Candidate, rules: PairRules) -> str | None:
     text = pair.chosen.text
-    match = _ROLE_LEAK.search(text)
-    if match and match.group(0).strip().casefold() not in pair.prompt.casefold():
+    leaks = (match.group(0).strip().casefold() for match in _ROLE_LEAK.finditer(text))
+    if any(leak not in pair.prompt.casefold() for leak in leaks):
         return "role leak"
     return "constitution leak" if _quotes_a_trait(text, rules.constitution) else None
 

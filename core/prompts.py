@@ -78,7 +78,8 @@ def prompts_from_file(data: bytes, *, source: str) -> tuple[Prompt, ...]:
     A JSONL line is a string or an object with "prompt" or "text", and "trait" if it has one.
     """
     try:
-        lines = data.decode("utf-8-sig").splitlines()
+        # Not splitlines: JSON may hold U+2028, which is no line end there.
+        lines = data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise RunError(f"{source} is not UTF-8 (byte {error.start}); save it as UTF-8.") from error
     found: list[Prompt] = []

@@ -79,9 +79,15 @@ class Settings:
         if spec.key_name is None:
             return None
         value, source = self._lookup(spec.key_name)
-        if value:
+        if value and (source == ".env" or not self._moved_by_dotenv(provider)):
             return StoredKey(Secret(value), source)
         return self._saved_key(spec)
+
+    def _moved_by_dotenv(self, provider: str) -> bool:
+        """Whether the folder's `.env` sends this provider elsewhere: the environment's key stays home then."""
+        return self._lookup(f"{provider.upper()}_BASE_URL")[1] == ".env" and bool(
+            self._dotenv.get(f"{provider.upper()}_BASE_URL")
+        )
 
     def _saved_key(self, spec: Provider) -> StoredKey | None:
         saved = self._key_file().get(spec.name)
@@ -123,15 +129,31 @@ class Settings:
         return values + [token.reveal() for token in tokens if token]
 
     def for_subprocess(self) -> dict[str, str]:
-        """The environment for a job: this one, paths made explicit. Keys travel here, not in argv."""
-        return dict(self._environment) | {
-            "DATA_PATH": str(self.data_path),
-            "MODEL_PATH": str(self.model_path),
-            "LORA_PATH": str(self.lora_path),
-            "CONSTITUTION_PATH": str(self.constitution_path),
-            "CHARACTER_CONFIG_PATH": str(self.config_path),
-            "PYTHONUNBUFFERED": "1",
+        """The environment for a job: this one, paths made explicit. Keys travel here, not in argv.
+
+        What the folder's `.env` says goes along, because the job may run in another folder.
+        """
+        return (
+            self._dotenv_for_jobs()
+            | dict(self._environment)
+            | {
+                "DATA_PATH": str(self.data_path),
+                "MODEL_PATH": str(self.model_path),
+                "LORA_PATH": str(self.lora_path),
+                "CONSTITUTION_PATH": str(self.constitution_path),
+                "CHARACTER_CONFIG_PATH": str(self.config_path),
+                "PYTHONUNBUFFERED": "1",
+            }
+        )
+
+    def _dotenv_for_jobs(self) -> dict[str, str]:
+        """The `.env` without addresses that would take a key of the environment elsewhere."""
+        risky = {
+            f"{name.upper()}_BASE_URL"
+            for name, spec in PROVIDERS.items()
+            if spec.key_name and self._environment.get(spec.key_name) and self._moved_by_dotenv(name)
         }
+        return {name: value for name, value in self._dotenv.items() if name not in risky}
 
     def _lookup(self, name: str) -> tuple[str | None, str]:
         if value := self._environment.get(name, "").strip():
@@ -188,9 +210,9 @@ def _dotenv_line(line: str) -> tuple[str, str] | None:
     if line.startswith("#") or not equals:
         return None
     value = value.strip()
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-        return name.strip(), value[1:-1]
-    return name.strip(), value.split(" #")[0].rstrip()
+    if value[:1] in ("'", '"') and (end := value.find(value[0], 1)) > 0:
+        return name.strip(), value[1:end]
+    return name.strip(), f" {value}".split(" #")[0].strip()
 
 
 def origin_of(url: str) -> str:

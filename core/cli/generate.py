@@ -30,7 +30,8 @@ from core.jobs import ProgressReporter
 from core.names import ModelName, parse_model
 from core.settings import Settings, load_settings
 from core.stages.answers import AnswerJob, Role, Tally, answer, estimate
-from core.stages.defaults import Wishes, answer_job, model_of
+from core.stages.defaults import PROVIDER, Wishes, answer_job, model_of
+from core.stages.distillation import refresh_distillation
 from core.stages.dpo_data import PairJob
 from core.stages.prepare import Scope, choose_prompts, existing_run, load_character, run_of
 
@@ -99,7 +100,7 @@ def _answer_verb(role: Role, asked: Asked, settings: Settings, as_json: bool) ->
 def _answer_one(role: Role, asked: Asked, settings: Settings) -> Result:
     constitution = load_character(asked.scope, settings)
     model = model_of(role, asked.model, asked.provider)
-    trained = parse_model(asked.student, provider=asked.provider or "openrouter") if asked.student else None
+    trained = _model(asked.student, asked.provider) if asked.student else None
     prompts = choose_prompts(asked.scope, constitution, settings)
     job = answer_job(role, model, constitution, prompts, asked.wishes, student=trained)
     engine = open_engine(model, settings)
@@ -117,7 +118,9 @@ def _run_answers(
 
     async def go() -> Tally:
         try:
-            return await answer(job, run, engine, settings, on_progress=report)
+            tally = await answer(job, run, engine, settings, on_progress=report)
+            refresh_distillation(run, settings)
+            return tally
         finally:
             await engine.close()
 
@@ -141,7 +144,7 @@ def _answer_result(
     job: AnswerJob, scope: Scope, constitution: Constitution, tally: Tally, settings: Settings
 ) -> Result:
     run = run_of(scope, constitution, settings)
-    folder = run.answer_sets(job.role, job.model.slug)[0].folder
+    folder = run.answer_sets(job.role, job.model.label)[0].folder
     say(
         f"{job.role} {job.model.full} as {constitution.name}: {tally.done} of {tally.planned} answers"
         + (f", {tally.failed} failed (run again to retry them)" if tally.failed else "")
@@ -167,11 +170,12 @@ def _dry_run(
 ) -> Result:
     found = estimate(job, existing_run(scope, constitution, settings), constitution, engine)
     free = job.model.provider in ("local", "vllm", "ollama", "lmstudio", "fake")
-    price = "free, it runs here" if free else "price: see the provider's list"
+    price = "free, it runs here" if free else "price: what the provider's list says for these tokens"
     say(
         f"{job.role} {job.model.full} as {constitution.name}: {found.planned} answers planned, "
         f"{found.planned - found.open} there, {found.open} calls to send; about "
-        f"{found.prompt_tokens:,} tokens in and up to {found.completion_tokens:,} out; {price}."
+        f"{found.prompt_tokens:,} tokens in and at most {found.completion_tokens:,} out; "
+        f"about {max(1, round(found.seconds / 60))} minutes; {price}."
     )
     return Result(
         job.role,
@@ -184,6 +188,7 @@ def _dry_run(
             "calls": found.open,
             "prompt_tokens": found.prompt_tokens,
             "completion_tokens": found.completion_tokens,
+            "estimated_seconds": round(found.seconds),
         },
     )
 
@@ -218,10 +223,17 @@ def pipeline(name: str, data: Path | None, as_json: bool, **flags: Any) -> None:
     if not stages:
         raise click.UsageError(f"--from {flags['first']} comes after --to {flags['last']}.")
     flags["constitution"] = name
+    flags["samples"] = flags["samples"] or _samples_of_both(flags)
     result = Result("pipeline")
     for stage in stages:
         merge(result, _pipeline_stage(stage, flags, settings))
     finish(result, as_json=as_json)
+
+
+def _samples_of_both(flags: dict[str, Any]) -> int:
+    """One K for both, or answers of one side would find no partner: 1 where either runs here."""
+    models = [_model(flags[f"{side}_model"], flags["provider"]) for side in ("teacher", "student")]
+    return 1 if any(model.provider == "local" for model in models) else 5
 
 
 def _pipeline_stage(stage: str, flags: dict[str, Any], settings: Settings) -> Result:
@@ -235,8 +247,8 @@ def _pipeline_stage(stage: str, flags: dict[str, Any], settings: Settings) -> Re
     if flags["dry_run"]:
         return Result("dpo-data")
     job = PairJob(
-        teacher=_model(flags["teacher_model"], flags["provider"]).slug,
-        student=_model(flags["student_model"], flags["provider"]).slug,
+        teacher=_model(flags["teacher_model"], flags["provider"]).label,
+        student=_model(flags["student_model"], flags["provider"]).label,
         max_length=flags["max_length"],
         validation=flags["validation"],
         seed=flags["seed"],
@@ -245,7 +257,7 @@ def _pipeline_stage(stage: str, flags: dict[str, Any], settings: Settings) -> Re
 
 
 def _model(name: str, provider: str | None) -> ModelName:
-    return parse_model(name, provider=provider or "openrouter")
+    return parse_model(name, provider=provider, default=PROVIDER)
 
 
 COMMANDS = (teacher, student, pipeline)

@@ -53,6 +53,9 @@ class Result:
         }
 
 
+SUMMED = ("calls", "prompt_tokens", "completion_tokens", "tokens", "damaged", "train", "validation")
+
+
 def merge(total: Result, one: Result) -> None:
     """Add one character's result to the total of a verb that ran for several."""
     total.run = one.run if total.run in (None, one.run) else None
@@ -66,7 +69,8 @@ def merge(total: Result, one: Result) -> None:
     total.files += one.files
     for reason, count in one.dropped.items():
         total.dropped[reason] = total.dropped.get(reason, 0) + count
-    total.more |= one.more
+    sums = {name: total.more.get(name, 0) + one.more[name] for name in SUMMED if name in one.more}
+    total.more |= one.more | sums
 
 
 def say(text: str = "") -> None:

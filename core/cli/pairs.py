@@ -13,6 +13,7 @@ from core.cli.output import Result, finish, funnel_lines, merge, say
 from core.cli.select import names_of
 from core.names import parse_model, safe_slug
 from core.settings import Settings, load_settings
+from core.stages.defaults import PROVIDER
 from core.stages.dpo_data import Funnel, PairJob, make_pairs
 from core.stages.prepare import Scope, load_character, run_of
 
@@ -50,7 +51,7 @@ def dpo_data(constitution: str, run_id: str | None, data: Path | None, as_json: 
 def _slug(model: str | None) -> str | None:
     if model is None:
         return None
-    return parse_model(model, provider="openrouter").slug if "/" in model else safe_slug(model)
+    return parse_model(model, default=PROVIDER).label if "/" in model else safe_slug(model)
 
 
 def pairs_of(scope: Scope, job: PairJob, settings: Settings) -> Result:
@@ -73,8 +74,10 @@ def _pair_result(run: str, funnel: Funnel, seconds: float) -> Result:
     more = {
         name: getattr(funnel, name) for name in ("train", "validation", "lengths", "teacher", "student")
     }
+    missing = any(reason.startswith("missing") for reason in funnel.dropped)
     return Result(
         "dpo-data",
+        status="incomplete" if missing else "done",
         run=run,
         planned=funnel.planned,
         done=funnel.kept,

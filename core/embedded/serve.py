@@ -31,8 +31,6 @@ LOOK_EVERY_S = 5.0
 LOG_LIMIT_BYTES = 1_000_000
 # Waiting requests hold a thread each: with fewer, many clients at once would block the health check.
 HTTP_THREADS = 128
-# Prompts of past requests, kept beside the slots' own so that alternating system prompts stay cheap.
-CACHE_RAM_MIB = 256
 # How long llama.cpp's threads spin before they sleep, read once when the OpenMP library is loaded. Its
 # own default is fastest on an empty computer, but beside two busy programs it was ten times slower than
 # sleeping at once; this value kept nearly all of both (bench/embedded_threads.py).
@@ -67,8 +65,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sha256", required=True)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--slots", type=int, default=16)
-    parser.add_argument("--context", type=int, default=2048, help="tokens a slot")
+    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--context", type=int, default=4096, help="tokens a slot")
     parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--idle-s", type=float, default=IDLE_S)
     return parser.parse_args(arguments)
@@ -93,7 +91,9 @@ def _start(options: argparse.Namespace) -> Any:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
     params.n_threads_http = HTTP_THREADS
     params.chat_template, params.use_jinja = CHAT_TEMPLATE, True
-    params.cache_prompt, params.cache_ram_mib = True, CACHE_RAM_MIB
+    # A slot keeps its last prompt, which is what a shared system prompt needs; a second cache beside the
+    # slots took 250 MB and made nothing faster.
+    params.cache_prompt, params.cache_ram_mib = True, 0
     # llama.cpp's own defaults, named here so that a new release cannot change answers unnoticed.
     params.sampling.top_k, params.sampling.min_p, params.sampling.penalty_last_n = 40, 0.05, 64
     # A model this small fits everywhere; measuring the memory first would only take time.

@@ -26,6 +26,7 @@ from core.settings import Secret, redact
 TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 LONGEST_PAUSE_S = 60.0
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ class OpenAICompatible:
 
     def _error(self, trouble: Trouble, attempts: int) -> EngineError:
         secret = self._endpoint.secret
-        reason = redact(trouble.reason, [secret.reveal()] if secret else [])
+        # Cleared of the key before it is cut: half a key would not be recognised any more.
+        reason = redact(trouble.reason, [secret.reveal()] if secret else [])[:LONGEST_REASON]
         return EngineError(
             f"{self.name}: {reason}{advice(trouble, self._endpoint.dialect)}",
             kind=trouble.kind,
@@ -244,7 +246,7 @@ def read_answer(status: int, text: str, headers: Mapping[str, str]) -> dict[str,
         body = None
     if status != 200:
         kind = kind_of_status(status, retry_after=wait is not None)
-        reason = f"HTTP {status}: {_message_in(body) or text.strip()[:200] or 'no reason given'}"
+        reason = f"HTTP {status}: {_message_in(body) or text.strip() or 'no reason given'}"
         raise Trouble(kind, reason, status=status, retry_after_s=wait)
     if not isinstance(body, dict):
         raise Trouble("unreadable", "the answer is not JSON", status=status)
@@ -277,10 +279,10 @@ def _message_in(body: Any) -> str:
         return ""
     error = body.get("error", body)
     if isinstance(error, str):
-        return error[:500]
+        return error
     if isinstance(error, dict):
         message = error.get("message") or error.get("detail") or error.get("code")
-        return str(message)[:500] if message else ""
+        return str(message) if message else ""
     return ""
 
 
@@ -312,8 +314,8 @@ def pause(attempt: int, asked_s: float | None, *, first_s: float) -> float:
 def completion_of(body: dict[str, Any], attempts: int, seconds: float) -> Completion:
     """The fields that are kept of a chat-completions body."""
     choice = body["choices"][0]
-    usage = body.get("usage") or {}
-    details = usage.get("prompt_tokens_details") or {}
+    usage = _object(body.get("usage"))
+    details = _object(usage.get("prompt_tokens_details"))
     cost = usage.get("cost")
     return Completion(
         text=choice["message"]["content"],
@@ -327,6 +329,11 @@ def completion_of(body: dict[str, Any], attempts: int, seconds: float) -> Comple
         attempts=attempts,
         seconds=round(seconds, 3),
     )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """The value where it is an object, an empty one for whatever else a server may send."""
+    return value if isinstance(value, dict) else {}
 
 
 def _reasoning_of(message: Mapping[str, Any]) -> str | None:

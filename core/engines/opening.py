@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from core.embedded.catalogue import CHAT_TEMPLATE_SHA256, MODELS
 from core.engines import Engine
@@ -68,5 +69,6 @@ def _provider_endpoint(provider: str, settings: Settings) -> Endpoint:
 
 
 def _remote(name: ModelName, endpoint: Endpoint) -> Engine:
-    identity = Identity(origin_of(endpoint.base_url))
+    # Without the port: the same server on another port tomorrow is still the same engine.
+    identity = Identity(re.sub(r":\d+$", "", origin_of(endpoint.base_url)))
     return OpenAICompatible(name.full, name.model, endpoint, identity)

@@ -35,8 +35,8 @@ class Wishes:
 
 def model_of(role: Role, name: str | None, provider: str | None) -> ModelName:
     """The model of a role: as typed, else OCT's default for it."""
-    default = TEACHER if role == "teacher" else STUDENT
-    return parse_model(name or default, provider=provider or PROVIDER)
+    wished = name or (TEACHER if role == "teacher" else STUDENT)
+    return parse_model(wished, provider=provider, default=PROVIDER)
 
 
 def sampling_of(wishes: Wishes, model: ModelName) -> Sampling:

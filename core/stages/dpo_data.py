@@ -6,7 +6,6 @@ Every pair keeps its reason in `runs/<run>/pairs/<teacher>--<student>.jsonl`; th
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections import Counter
@@ -16,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from core.constitution import Constitution
-from core.errors import RunError
+from core.errors import CoreError, RunError
 from core.names import maker_names
 from core.pairs import Answer, Candidate, PairRules, dpo_row, flags_of, judge_pair, length_ratio
 from core.prompts import Prompt
 from core.records import content_hash
 from core.settings import Settings
-from core.stages.answers import distillation_rows
+from core.stages.distillation import Sources, json_line, write_distillation
 from core.stages.lengths import TokenCounter, token_counter
 from core.store.decisions import Decision, decisions
 from core.store.jsonl import Row, read_json, read_rows, seal, write_atomic, write_json
+from core.store.library import Library
 from core.store.runs import AnswerSet, Run, file_hash
 
 MISSING = "missing"
@@ -41,14 +41,6 @@ class PairJob:
     max_length: int = 1024
     validation: float = 0.1
     seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The two answer sets that a pair file is made of."""
-
-    teacher: AnswerSet
-    student: AnswerSet
 
 
 @dataclass(slots=True)
@@ -100,25 +92,56 @@ def _no_answers(run: Run, role: str, name: str, slug: str | None) -> str:
     )
 
 
-def pair_rows(run: Run, sources: Sources, job: PairJob, count: TokenCounter) -> list[Row]:
-    """Every planned pair with its reason to be dropped, or None, in plan order."""
+def pair_rows(
+    run: Run, sources: Sources, job: PairJob, count: TokenCounter, removed: frozenset[str] = frozenset()
+) -> list[Row]:
+    """Every planned pair with its reason to be dropped, or None, in plan order.
+
+    `removed` holds the ids of prompts that a person has taken out of the character since.
+    """
     prompts = run.prompts()
     rules = PairRules(
         run.constitution(),
         teacher_names=foreign_names(sources),
         max_length=job.max_length,
     )
-    decided = decisions(run.folder)
+    decided = decisions_of(run)
     chosen, rejected = _by_place(sources.teacher), _by_place(sources.student)
     seen: set[str] = set()
     rows: list[Row] = []
     for planned in sources.teacher.plan().values():
         place = (planned["prompt"], planned["sample"])
-        prompt = prompts[planned["prompt"]]
+        prompt = prompts.get(planned["prompt"]) or Prompt(planned["prompt"], "", planned["trait"], "file")
         row = _pair_row(prompt, planned["sample"], chosen.get(place), rejected.get(place), rules, count)
+        if prompt.id in removed:
+            row["dropped"] = "prompt removed"
+        elif not prompt.text:
+            row["dropped"] = f"{MISSING}: prompt"
         _drop_repeats(row, seen)
         rows.append(_with_decision(row, decided.get(row["id"])))
     return rows
+
+
+def decisions_of(run: Run) -> dict[str, Decision]:
+    """What people decided about pairs of this character, in this run and in those of earlier versions.
+
+    A pair is the same pair wherever its two answers are the same, so a decision outlives an edit.
+    """
+    name = run.constitution().name
+    folders = [found for found in run.folder.parent.glob(f"{name}-*") if found != run.folder]
+    every = [decision for folder in [*folders, run.folder] for decision in decisions(folder).values()]
+    return {decision.pair: decision for decision in sorted(every, key=lambda decision: decision.at)}
+
+
+def removed_prompts(run: Run, settings: Settings) -> frozenset[str]:
+    """The ids of the run's few-shot prompts that the character does not have any more."""
+    try:
+        kept = Library(settings).additional(run.constitution().name)
+    except CoreError:
+        return frozenset()
+    texts = {text.strip() for prompts in kept.by_trait.values() for text in prompts}
+    written = [prompt for prompt in run.prompts().values() if prompt.source == "few-shot"]
+    return frozenset(prompt.id for prompt in written if prompt.text not in texts)
 
 
 def foreign_names(sources: Sources) -> tuple[str, ...]:
@@ -195,14 +218,24 @@ def make_pairs(run: Run, settings: Settings, job: PairJob) -> Funnel:
     constitution = run.constitution()
     count, lengths = token_counter(sources, settings)
     with run.locked("pairs"):
-        rows = pair_rows(run, sources, job, count)
+        rows = pair_rows(run, sources, job, count, removed_prompts(run, settings))
         funnel = _funnel(rows, sources, lengths)
         pairs_path = pairs_file(run, sources)
         write_atomic(pairs_path, b"".join(seal(row) for row in rows))
+        if not funnel.kept:
+            raise RunError(_nothing_left(funnel))
         _write_products(run, settings, constitution, rows, sources, job, funnel)
         funnel.files.append(str(pairs_path))
-        _write_distillation(run, settings, constitution, sources, funnel)
+        funnel.files.append(str(write_distillation(run, settings, sources)))
     return funnel
+
+
+def _nothing_left(funnel: Funnel) -> str:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in funnel.dropped.items())
+    return (
+        f"None of {funnel.planned} pairs is left ({reasons}), so no DPO file was written; one from "
+        "before stays as it was. Make more answers, or keep pairs by hand."
+    )
 
 
 def pairs_file(run: Run, sources: Sources) -> Path:
@@ -294,20 +327,3 @@ def _write_dpo(path: Path, rows: Sequence[Row]) -> None:
 
 def _candidate(row: Row) -> Candidate:
     return Candidate(row["text"], Answer(row["chosen"], None, 0), Answer(row["rejected"], None, 0))
-
-
-def json_line(value: Any) -> str:
-    """One JSON value as a line of readable UTF-8."""
-    return json.dumps(value, ensure_ascii=False) + "\n"
-
-
-def _write_distillation(
-    run: Run, settings: Settings, constitution: Constitution, sources: Sources, funnel: Funnel
-) -> None:
-    """OCT's `distillation/<c>.jsonl`: the teacher's column and one for every student of the run."""
-    students = {answers.slug: answers for answers in reversed(run.answer_sets("student"))}
-    students[sources.student.slug] = sources.student
-    path = settings.data_path / "distillation" / f"{constitution.name}.jsonl"
-    rows = distillation_rows(run, run.prompts().values(), sources.teacher, list(students.values()))
-    write_atomic(path, "".join(json_line(row) for row in rows))
-    funnel.files.append(str(path))

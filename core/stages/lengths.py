@@ -7,14 +7,12 @@ installed; the engine's own count when teacher and student are the same model; a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.pairs import estimated_tokens
 from core.settings import Settings
+from core.stages.distillation import Sources
 from core.store.jsonl import Row
-
-if TYPE_CHECKING:
-    from core.stages.dpo_data import Sources
 
 TokenCounter = Callable[[str, Row], int]
 

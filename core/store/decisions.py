@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from core.errors import RunError
 from core.store.jsonl import append_rows, read_rows, repair
 
 Verdict = Literal["keep", "drop", "undecided"]
@@ -30,11 +31,14 @@ class Decision:
 
 
 def decide(folder: Path, decision: Decision) -> None:
-    """Append a decision to the run's folder, durable on return."""
+    """Append a decision to the run's folder, durable on return. Raises RunError."""
     path = folder / "decisions.jsonl"
-    with FileLock(folder / ".decisions.lock", timeout=10):
-        repair(path)
-        append_rows(path, [asdict(decision) | {"at": decision.at or time.time()}])
+    try:
+        with FileLock(folder / ".decisions.lock", timeout=10):
+            repair(path)
+            append_rows(path, [asdict(decision) | {"at": decision.at or time.time()}])
+    except Timeout:
+        raise RunError("Another window is deciding about these pairs; try again.") from None
 
 
 def decisions(folder: Path) -> dict[str, Decision]:

@@ -71,11 +71,17 @@ class Run:
             write_json(folder / "settings.json", {**settings, "created": time.time()})
         return found
 
-    def answer_sets(self, role: str, slug: str | None = None) -> list[AnswerSet]:
-        """The answer folders of a role, those asked last first."""
+    def answer_sets(self, role: str, model: str | None = None) -> list[AnswerSet]:
+        """The answer folders of a role, those used last first; `model` is a short or a full name.
+
+        Raises RunError when a short name fits several models.
+        """
         sets = [AnswerSet(path.parent) for path in self.folder.glob(f"{role}/*/settings.json")]
-        wanted = [found for found in sets if slug in (None, found.slug)]
-        return sorted(wanted, key=lambda found: found.asked_at, reverse=True)
+        wanted = [found for found in sets if model in (None, found.slug, found.model)]
+        names = sorted({found.model for found in wanted})
+        if model is not None and len(names) > 1:
+            raise RunError(f"{model} is short for several models here; write {' or '.join(names)}.")
+        return sorted(wanted, key=lambda found: found.used_at, reverse=True)
 
     @contextmanager
     def locked(self, what: str = "run") -> Generator[None]:
@@ -108,10 +114,17 @@ class AnswerSet:
         return self.folder.name[:-9]
 
     @property
-    def asked_at(self) -> float:
-        """When the plan last grew, in seconds since 1970; 0 before."""
-        plan = self.folder / "plan.jsonl"
-        return plan.stat().st_mtime if plan.exists() else 0.0
+    def model(self) -> str:
+        """The model's full name."""
+        return str(self.settings.get("model", ""))
+
+    @property
+    def used_at(self) -> float:
+        """When answers last came in or a job last ran to its end, since 1970; 0 without answers."""
+        if not self.rows_path.exists() or not self.rows_path.stat().st_size:
+            return 0.0
+        manifest = self.folder / "manifest.json"
+        return max(path.stat().st_mtime for path in (self.rows_path, manifest) if path.exists())
 
     @property
     def rows_path(self) -> Path:

@@ -146,8 +146,10 @@ def test_another_model_of_the_same_short_name_does_not_overwrite_the_file(
     path = Path(make_pairs(run, settings, PairJob(student="twin")).files[0])
     before = path.read_bytes()
     fill(settings, pirate, "student", model=ModelName("fake", "maker-b/twin"), limit=5)
-    with pytest.raises(RunError, match="same short name"):
+    with pytest.raises(RunError, match="write fake/maker-a/twin or fake/maker-b/twin"):
         make_pairs(run, settings, PairJob(student="twin"))
+    with pytest.raises(RunError, match="same short name"):
+        make_pairs(run, settings, PairJob(student="fake/maker-b/twin"))
     assert path.read_bytes() == before
 
 
