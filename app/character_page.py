@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
 from app import state
-from app.editor import Open, open_character, settle_conflict, undo
+from app.editor import Open, Pending, discard_draft, open_character, settle_conflict, undo
+from app.reads import library
 from app.sidebar import title_of
-from app.widgets import command, next_step, page_head, plain, standing_complaint
+from app.widgets import command, next_step, page_head, plain
 from core.errors import CoreError
 
 
@@ -24,10 +26,10 @@ def character_page(caption: str, draw: Callable[[Open], None]) -> None:
         opened = open_character(name)
     except CoreError as error:
         page_head(title_of(name), caption)
-        st.error(plain(str(error)), icon=":material/error:")
+        draw_unreadable(name, error)
         return
     head(opened, caption)
-    standing_complaint("editor")
+    draw_failures(name)
     draw_conflict(name)
     draw(opened)
     command(["constitution", "check", name])
@@ -40,6 +42,8 @@ def head(opened: Open, caption: str) -> None:
             page_head(title_of(opened.name), caption)
         before = state.last_undo(opened.name)
         st.caption(saved_line(opened), width="content")
+        if opened.origin == "draft":
+            draw_discard(opened.name, opened.revision)
         st.button(
             "Undo",
             icon=":material/undo:",
@@ -47,7 +51,7 @@ def head(opened: Open, caption: str) -> None:
             disabled=before is None,
             help=f"Take back: {before[1]}" if before else "Nothing to undo",
             on_click=undo,
-            args=(opened.name, opened.revision),
+            args=(opened.name,),
         )
 
 
@@ -61,21 +65,76 @@ def saved_line(opened: Open) -> str:
     return f"Saved {at}"
 
 
-def draw_conflict(name: str) -> None:
-    """The choice between what another tab saved and the change that waits here."""
-    pending = state.conflict(name)
-    if not pending:
+def draw_discard(name: str, revision: str) -> None:
+    """The way back from a draft to the last complete version, which asks first."""
+    with st.popover("Discard the draft", icon=":material/delete:", type="tertiary", width="content"):
+        st.write("The last complete version is shown again.")
+        st.button("Yes, discard it", on_click=discard_draft, args=(name, revision))
+
+
+def draw_unreadable(name: str, error: CoreError) -> None:
+    """What keeps a character from being shown, what waits for it, and the way out of a damaged draft."""
+    st.error(plain(str(error)), icon=":material/error:")
+    with suppress(CoreError):
+        if draft := library().draft_revision(name):
+            draw_discard(name, draft)
+    draw_failures(name)
+    draw_conflict(name, readable=False)
+
+
+def draw_failures(name: str) -> None:
+    """What could not be saved, each until it is; the words themselves can be copied."""
+    for failure in state.failures():
+        about = "" if failure.name == name else f"{title_of(failure.name)}: "
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.error(plain(about + failure.why), icon=":material/error:")
+            st.button(
+                "Dismiss",
+                key=f"dismiss:{failure.name}:{failure.field}",
+                type="tertiary",
+                help="Shows what is saved again",
+                on_click=put_aside,
+                args=(failure,),
+            )
+        if failure.words:
+            with st.expander("What you wrote"):
+                st.code(failure.words, language=None, wrap_lines=True)
+
+
+def put_aside(failure: state.Failure) -> None:
+    """Give up a change that could not be saved; for callbacks."""
+    state.mend(failure.name, failure.field)
+    state.show_saved(failure.field)
+
+
+NEWER = "Nothing was overwritten: below you see the newer version, and yours is kept until you choose."
+
+
+def conflict_line(waiting: list[Pending], *, readable: bool) -> str:
+    """Why changes wait, in words."""
+    if not readable:
+        return "Your change is not saved, but kept here until you choose."
+    if waiting[-1].asked_again:
+        return f"This character was changed in another window once more. {NEWER}"
+    return f"This character was changed in another window while you were writing. {NEWER}"
+
+
+def draw_conflict(name: str, *, readable: bool = True) -> None:
+    """The choice between what another tab saved and the changes that wait here."""
+    waiting: list[Pending] = state.conflicts(name)
+    if not waiting:
         return
-    st.warning(
-        "This character was changed in another window while you were writing. Nothing was overwritten: "
-        "below you see the newer version, and your change is kept until you choose.",
-        icon=":material/call_split:",
-    )
-    with st.expander("Your version, as text"):
-        st.json(pending["value"], expanded=1)
+    st.warning(conflict_line(waiting, readable=readable), icon=":material/call_split:")
+    for pending in waiting:
+        at = time.strftime("%H:%M:%S", time.localtime(pending.at))
+        with st.expander(f"Your version, as text: {pending.label}, {at}"):
+            st.json(pending.value, expanded=1)
+    if len(waiting) > 1:
+        st.caption("Your versions are saved one after the other; the last one stays, undo brings back.")
+    newer = "Keep the newer one" if readable else "Give up my change"
     with st.container(horizontal=True):
         st.button("Use my version", on_click=settle_conflict, args=(name,), kwargs={"mine": True})
-        st.button("Keep the newer one", on_click=settle_conflict, args=(name,), kwargs={"mine": False})
+        st.button(newer, on_click=settle_conflict, args=(name,), kwargs={"mine": False})
 
 
 def check_column(opened: Open) -> None:

@@ -20,13 +20,28 @@ REASONS = ("not in character", "not helpful", "wrong", "too much", "unpleasant")
 
 def draw_pair(run: Run, rows: list[dict[str, Any]]) -> None:
     """The pair at the remembered place. Buttons come first, so that they stay put from pair to pair."""
-    place = min(state.place(f"pair:{run.id}"), len(rows) - 1)
+    place = place_of(run, rows)
     row = rows[place]
     with st.container(border=True):
         arrows(run, row, place, len(rows))
-        verdict_buttons(run, row, place, len(rows))
+        following = rows[min(place + 1, len(rows) - 1)]["id"]
+        verdict_buttons(run, row, following)
         st.markdown(f"**{plain(row['text'])}**")
         sides(row)
+
+
+def place_of(run: Run, rows: list[dict[str, Any]]) -> int:
+    """Where the remembered pair stands among the rows shown.
+
+    After a decision that is the pair that came next, found by its id: the decided one may have left
+    the filter, and everything behind it has moved up.
+    """
+    wished = state.next_pair(run.id)
+    ids = [row["id"] for row in rows]
+    if wished in ids:
+        state.go_to(f"pair:{run.id}", ids.index(wished))
+    state.set_next_pair(run.id, None)
+    return min(state.place(f"pair:{run.id}"), len(rows) - 1)
 
 
 def arrows(run: Run, row: dict[str, Any], place: int, total: int) -> None:
@@ -102,15 +117,15 @@ def side(label: str, spans: list[Span]) -> None:
     answer_text(spans)
 
 
-def settle(run: Run, pair: str, verdict: Verdict, reason: str, place: int | None) -> None:
+def settle(run: Run, pair: str, verdict: Verdict, reason: str, following: str | None) -> None:
     """Keep a decision and go on to the next pair; for callbacks."""
     try:
         decide(run.folder, Decision(pair, verdict, reason))
     except CoreError as error:
         state.complain("pairs", str(error))
         return
-    if place is not None:
-        state.go_to(f"pair:{run.id}", place)
+    state.set_next_pair(run.id, following or pair)
+    if following is not None:
         state.remember_decision(run.id, pair)
 
 
@@ -122,9 +137,8 @@ def undo(run: Run) -> None:
         state.say_once("Decision taken back.", ":material/undo:")
 
 
-def verdict_buttons(run: Run, row: dict[str, Any], place: int, total: int) -> None:
+def verdict_buttons(run: Run, row: dict[str, Any], following: str) -> None:
     """Keep, drop with a reason, undo; every button shows its key."""
-    following = min(place + 1, total - 1)
     reason_key = f"reason:{row['id']}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
@@ -163,6 +177,6 @@ def verdict_buttons(run: Run, row: dict[str, Any], place: int, total: int) -> No
         )
 
 
-def drop(run: Run, pair: str, reason_key: str, following: int) -> None:
+def drop(run: Run, pair: str, reason_key: str, following: str) -> None:
     """Drop a pair with the reason beside the button; for callbacks."""
     settle(run, pair, "drop", state.widget(reason_key) or "", following)

@@ -54,6 +54,11 @@ class Engines:
         flags = {"teacher": self.teacher, "student": self.student, "limit": limit, "K": self.samples}
         return verb_words("pipeline", name, flags)
 
+    def pair_words(self, name: str) -> list[str]:
+        """The command that writes the DPO file of these two."""
+        flags = {"constitution": name, "teacher": self.teacher, "student": self.student}
+        return verb_words("dpo-data", None, flags)
+
 
 def choose_engines() -> Engines:
     """Who teaches and who learns; the embedded model unless somebody chooses otherwise."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from app import state
@@ -64,21 +66,24 @@ def draw_import() -> None:
         "File", type=["json", "jsonl", "txt"], key="import-file", max_upload_size=LARGEST_UPLOAD_MB
     )
     if uploaded is not None:
+        name = st.text_input("Its name here", key="import-name", placeholder="Left empty: the file's name")
         st.button(
             "Import",
             key="import",
             icon=":material/upload_file:",
             on_click=bring_in,
-            args=(uploaded.getvalue(), uploaded.name),
+            args=(uploaded.getvalue(), uploaded.name, slug_for(name) if name else ""),
         )
 
 
-def bring_in(data: bytes, filename: str) -> None:
+def bring_in(data: bytes, filename: str, name: str = "") -> None:
     """Read an uploaded file and save it as a character of one's own; for callbacks."""
     state.complain(PAGE, None)
     shelf = library()
     try:
         imported = read_any(data, filename)
+        if name:
+            imported = replace(imported, constitution=replace(imported.constitution, name=name))
         saved = shelf.save(imported.constitution, base_revision=None, note=f"imported from {filename}")
         if imported.additional:
             shelf.add_additional(saved.constitution, imported.additional)

@@ -6,7 +6,7 @@ The only place that touches `st.session_state`. Work itself is never here: it is
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -41,35 +41,98 @@ def open_only(what: str, which: Any) -> None:
     _set(f"open:{what}:{character()}", which)
 
 
-def remember_for_undo(name: str, value: dict[str, Any], label: str) -> None:
+class Undo(NamedTuple):
+    """A value from before a change; the change led from revision `base` to `revision`."""
+
+    value: dict[str, Any]
+    label: str
+    base: str = ""
+    revision: str = ""
+    field: str = ""
+
+
+def remember_for_undo(
+    name: str, value: dict[str, Any], label: str, *, base: str = "", revision: str = "", field: str = ""
+) -> None:
     """Keep a character's value from before a change."""
-    stack: list[tuple[dict[str, Any], str]] = _get(f"undo:{name}", [])
-    _set(f"undo:{name}", [*stack[-LONGEST_UNDO:], (value, label)])
+    stack: list[Undo] = _get(f"undo:{name}", [])
+    _set(f"undo:{name}", [*stack[-LONGEST_UNDO:], Undo(value, label, base, revision, field)])
 
 
-def last_undo(name: str) -> tuple[dict[str, Any], str] | None:
-    """The value and label that undo would bring back, or None."""
+def last_undo(name: str) -> Undo | None:
+    """The change that undo would take back, or None."""
     stack = _get(f"undo:{name}", [])
     return stack[-1] if stack else None
 
 
-def pop_undo(name: str) -> tuple[dict[str, Any], str] | None:
-    """Take the last value for undo."""
+def pop_undo(name: str, *, now: str = "") -> Undo | None:
+    """Take the last change for undo; `now` is the revision that undoing it has led to.
+
+    The change before it may then be undone from there, if nothing came between the two.
+    """
     stack = _get(f"undo:{name}", [])
     if not stack:
         return None
-    _set(f"undo:{name}", stack[:-1])
-    return stack[-1]
+    rest, last = list(stack[:-1]), stack[-1]
+    if rest and now and rest[-1].revision == last.base:
+        rest[-1] = rest[-1]._replace(revision=now)
+    _set(f"undo:{name}", rest)
+    return last
 
 
-def conflict(name: str) -> dict[str, Any] | None:
-    """The change that was not saved because somebody else had saved first, or None."""
-    return _get(f"conflict:{name}")
+def remember_own_save(name: str, before: str, after: str) -> None:
+    """Keep that this tab itself led a character from one revision to the next."""
+    chain: list[str] = _get(f"saves:{name}", [])
+    chain = chain if chain and chain[-1] == before else [before]
+    _set(f"saves:{name}", [*chain[-LONGEST_UNDO:], after])
 
 
-def set_conflict(name: str, pending: dict[str, Any] | None) -> None:
-    """Keep, or clear, a change that waits for the person's choice."""
-    _set(f"conflict:{name}", pending)
+def descends(name: str, drawn: str, current: str) -> bool:
+    """Whether only this tab's own saves lie between the drawn revision and the current one."""
+    chain: list[str] = _get(f"saves:{name}", [])
+    return drawn == current or (drawn in chain and chain[-1] == current)
+
+
+def conflicts(name: str) -> list[Any]:
+    """The changes that were not saved because somebody else had saved first, the oldest first."""
+    return _get(f"conflicts:{name}", [])
+
+
+def set_conflicts(name: str, pending: list[Any]) -> None:
+    """Keep the changes that wait for the person's choice; none clears them."""
+    _set(f"conflicts:{name}", pending)
+
+
+class Failure(NamedTuple):
+    """A change that could not be saved: why, and the words that are only on the page."""
+
+    name: str
+    field: str
+    why: str
+    words: str
+
+
+def failures() -> list[Failure]:
+    """The changes that could not be saved, until they are or are put aside."""
+    return list(_get("failures", {}).values())
+
+
+def fail(name: str, field: str, why: str) -> None:
+    """Keep an error until that very field is saved or put aside."""
+    words = widget(field)
+    kept = Failure(name, field, why, words if isinstance(words, str) else "")
+    _set("failures", {**_get("failures", {}), (name, field): kept})
+
+
+def mend(name: str, field: str) -> None:
+    """Forget the error of a field."""
+    rest = {key: kept for key, kept in _get("failures", {}).items() if key != (name, field)}
+    _set("failures", rest)
+
+
+def show_saved(key: str) -> None:
+    """Let a widget show what is on disk when it is drawn next, not what was typed; for callbacks."""
+    st.session_state.pop(f"studio:seed:{key}", None)
 
 
 def click_token(button: str) -> str:
@@ -161,14 +224,14 @@ def pop_decision(run: str) -> str | None:
     return decided[-1] if decided else None
 
 
-def written_file(run: str) -> str | None:
-    """The DPO file that this tab wrote last for a run."""
+def written_file(run: str) -> tuple[str, int] | None:
+    """The DPO file that this tab wrote last for a run, and how many pairs were kept then."""
     return _get(f"written:{run}")
 
 
-def set_written_file(run: str, path: str) -> None:
+def set_written_file(run: str, path: str, kept: int) -> None:
     """Remember the DPO file that was just written."""
-    _set(f"written:{run}", path)
+    _set(f"written:{run}", (path, kept))
 
 
 def request_page(path: str) -> None:
@@ -181,3 +244,13 @@ def requested_page() -> str | None:
     path = _get("page")
     _set("page", None)
     return path
+
+
+def next_pair(run: str) -> str | None:
+    """The pair to show next, by id, after a decision."""
+    return _get(f"next-pair:{run}")
+
+
+def set_next_pair(run: str, pair: str | None) -> None:
+    """Remember, or forget, which pair comes next."""
+    _set(f"next-pair:{run}", pair)

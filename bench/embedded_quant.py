@@ -58,12 +58,13 @@ def main() -> None:
 
 
 @contextmanager
-def serving(weights: Path, folder: Path) -> Iterator[str]:
+def serving(weights: Path, folder: Path, **environment: str) -> Iterator[str]:
     """The base URL of a server of its own for these weights."""
     folder.mkdir()
     state = folder / "server.json"
     command = [sys.executable, "-m", "core.embedded.serve", "--name", MODEL.name, "--sha256", "unchecked"]
-    process = subprocess.Popen([*command, "--model", str(weights), "--state", str(state)])
+    command += ["--model", str(weights), "--state", str(state)]
+    process = subprocess.Popen(command, env=os.environ | environment)
     try:
         while not state.exists() and process.poll() is None:
             time.sleep(0.1)

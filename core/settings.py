@@ -84,7 +84,7 @@ class Settings:
         return self._saved_key(spec)
 
     def _moved_by_dotenv(self, provider: str) -> bool:
-        """Whether the folder's `.env` sends this provider elsewhere: the environment's key stays home then."""
+        """Whether the folder's `.env` sends this provider elsewhere: the environment's key stays home."""
         return self._lookup(f"{provider.upper()}_BASE_URL")[1] == ".env" and bool(
             self._dotenv.get(f"{provider.upper()}_BASE_URL")
         )

@@ -67,8 +67,13 @@ def public_advisories() -> tuple[list[str], str]:
             check=False,
         )
         packages = json.loads(done.stdout)["dependencies"]
-    except (subprocess.TimeoutExpired, ValueError, KeyError):
-        return [], "the public advisories could not be reached"
+    except subprocess.TimeoutExpired:
+        return [], "the public advisories did not answer within four minutes, so they were not looked at"
+    except (ValueError, KeyError):
+        return (
+            [],
+            f"pip-audit could not look ({(done.stderr.strip().splitlines() or ['no reason'])[-1][:200]})",
+        )
     looked = [package for package in packages if "skip_reason" not in package]
     found = [
         f"{package['name']} {package['version']}: {advisory['id']}"

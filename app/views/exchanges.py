@@ -16,25 +16,25 @@ def save(opened: Open, index: int, side: str, key: str) -> None:
     """Save one side of an exchange."""
     text = state.widget(key) or ""
     edit = partial(editing.set_exchange, index=index, side=side, text=text)
-    change(opened.name, opened.revision, "changed an exchange", edit)
+    change(opened, "changed an exchange", edit, key)
 
 
 def add(opened: Open) -> None:
     """Add an empty exchange."""
-    change(opened.name, opened.revision, "added an exchange", editing.add_exchange)
+    change(opened, "added an exchange", editing.add_exchange)
 
 
 def move(opened: Open, index: int, step: int) -> None:
     """Move an exchange up or down."""
     edit = partial(editing.move_exchange, index=index, step=step)
-    change(opened.name, opened.revision, "moved an exchange", edit)
+    change(opened, "moved an exchange", edit)
 
 
 def remove(opened: Open, index: int) -> None:
     """Remove an exchange; undo brings it back."""
     edit = partial(editing.remove_exchange, index=index)
-    change(opened.name, opened.revision, "removed an exchange", edit)
-    state.say_once("Exchange removed. Undo brings it back.", ":material/undo:")
+    if change(opened, "removed an exchange", edit):
+        state.say_once("Exchange removed. Undo brings it back.", ":material/undo:")
 
 
 def bubble(opened: Open, index: int, side: str, text: str) -> None:

@@ -20,7 +20,7 @@ from core.constitution import Constitution
 from core.errors import CoreError
 from core.stages.dpo_data import make_pairs
 from core.stages.prepare import Scope, choose_prompts
-from core.store.runs import Run
+from core.store.runs import Run, runs_of
 
 
 def numbers(rows: list[dict[str, Any]]) -> None:
@@ -86,38 +86,41 @@ SHOWN = {
 
 
 def export(run: Run, engines: Engines, rows: list[dict[str, Any]]) -> None:
-    """Write the DPO file and hand it over."""
+    """Write the DPO file and hand it over; one that is older than the last decision is not offered."""
     kept = sum(not row["dropped"] for row in rows)
     if not kept:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(f"Write the DPO file ({kept} pairs)", icon=":material/save:"):
-            write(run, engines)
+            write(run, engines, kept)
         written = state.written_file(run.id)
-        if written and Path(written).exists():
+        if written and written[1] == kept and Path(written[0]).exists():
+            path = Path(written[0])
             st.download_button(
-                "Download",
-                Path(written).read_bytes(),
-                Path(written).name,
-                icon=":material/download:",
-                on_click="ignore",
+                "Download", path.read_bytes(), path.name, icon=":material/download:", on_click="ignore"
             )
-            st.caption(plain(f"Written to {written}"))
+            st.caption(plain(f"Written to {path}"))
 
 
-def write(run: Run, engines: Engines) -> None:
+def write(run: Run, engines: Engines, kept: int) -> None:
     """Write the files; a failure stays on the page."""
     try:
         result = make_pairs(run, settings(), engines.job())
     except CoreError as error:
         state.complain(PAGE, str(error))
         st.rerun()
-    state.set_written_file(run.id, result.files[0])
+    state.set_written_file(run.id, result.files[0], kept)
     state.say_once(f"{result.train} pairs to train on, {result.validation} held out.")
 
 
-def empty(name: str) -> None:
+def empty(name: str, run_id: str) -> None:
     """What will be here, before there is anything."""
+    earlier = [run for run in runs_of(settings(), name) if run.id != run_id]
+    if earlier:
+        st.caption(
+            f"{title_of(name)} has changed since its last pairs were made. Those stay in "
+            f"{plain(earlier[0].id)}; answers to unchanged questions are used again."
+        )
     st.markdown(
         f"Here you will see **{plain(title_of(name))}** speak: the teacher's answer, in character, beside "
         "the student's plain one. Press *Preview 4*: it takes less than a minute on this computer, free."
@@ -160,9 +163,9 @@ def page() -> None:
     if run is not None and rows:
         results(run, rows, constitution, engines, running=running, waiting=len(planned_rows) - len(rows))
     elif not running:
-        empty(name)
+        empty(name, constitution.run_id)
     limit = int(state.widget("limit") or 24)
-    command([engines.words(name, limit), ["dpo-data", "--constitution", name]])
+    command([engines.words(name, limit), engines.pair_words(name)])
 
 
 def results(

@@ -17,28 +17,22 @@ from core.constitution import new_trait_id
 
 def save_field(opened: Open, field: str, key: str) -> None:
     """Save a text of the whole character."""
-    text = state.widget(key) or ""
-    change(
-        opened.name,
-        opened.revision,
-        f"changed {field}",
-        lambda value: editing.set_field(value, field, text),
-    )
+    edit = partial(editing.set_field, name=field, text=state.widget(key) or "")
+    change(opened, f"changed {field}", edit, key)
 
 
 def save_trait(opened: Open, trait_id: str, field: str, key: str) -> None:
     """Save a trait's sentence or clarification."""
     text = state.widget(key) or ""
     edit = partial(editing.set_trait, trait_id=trait_id, name=field, text=text)
-    change(opened.name, opened.revision, "changed a trait", edit)
+    change(opened, "changed a trait", edit, key)
 
 
 def save_question(opened: Open, trait_id: str, index: int, key: str) -> None:
-    """Save one question; an emptied one goes."""
+    """Save one question; an emptied one goes, and the box for a new one is free again once it is saved."""
     text = state.widget(key) or ""
     edit = partial(editing.set_question, trait_id=trait_id, index=index, text=text)
-    change(opened.name, opened.revision, "changed a question", edit)
-    if index >= _count_questions(opened, trait_id):
+    if change(opened, "changed a question", edit, key) and index >= _count_questions(opened, trait_id):
         state.clear(key)
 
 
@@ -48,25 +42,26 @@ def _count_questions(opened: Open, trait_id: str) -> int:
 
 def add_trait(opened: Open) -> None:
     """Add an empty trait and open it."""
-    taken = {trait["id"] for trait in opened.value["traits"]}
-    trait_id = new_trait_id("trait", taken)
-    change(opened.name, opened.revision, "added a trait", lambda value: editing.add_trait(value, trait_id))
-    state.open_only("trait", trait_id)
+    made: list[str] = []
+
+    def edit(value: editing.Value) -> editing.Value:
+        made.append(new_trait_id("trait", {trait["id"] for trait in value["traits"]}))
+        return editing.add_trait(value, made[-1])
+
+    if change(opened, "added a trait", edit):
+        state.open_only("trait", made[-1])
 
 
 def move(opened: Open, trait_id: str, step: int) -> None:
     """Move a trait up or down."""
-    edit = partial(editing.move_trait, trait_id=trait_id, step=step)
-    change(opened.name, opened.revision, "moved a trait", edit)
+    change(opened, "moved a trait", partial(editing.move_trait, trait_id=trait_id, step=step))
 
 
 def remove(opened: Open, trait_id: str) -> None:
     """Remove a trait; undo brings it back."""
-    change(
-        opened.name, opened.revision, "removed a trait", partial(editing.remove_trait, trait_id=trait_id)
-    )
-    state.open_only("trait", None)
-    state.say_once("Trait removed. Undo brings it back.", ":material/undo:")
+    if change(opened, "removed a trait", partial(editing.remove_trait, trait_id=trait_id)):
+        state.open_only("trait", None)
+        state.say_once("Trait removed. Undo brings it back.", ":material/undo:")
 
 
 def draw_trait(opened: Open, number: int, trait: dict[str, Any]) -> None:

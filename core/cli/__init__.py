@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from types import FrameType
@@ -38,6 +39,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except CoreError as error:
         whisper(f"Error: {error}")
+        _say_json("failed", str(error))
         sys.exit(FAILED)
 
 
@@ -46,6 +48,14 @@ def _end_as_ctrl_c(number: int, frame: FrameType | None) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+def _say_json(status: str, why: str) -> None:
+    """The last line that `--json` promises, also when the verb did not get to print its own."""
+    if "--json" in sys.argv:
+        verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        click.echo(json.dumps({"verb": verb, "status": status, "error": why}, ensure_ascii=False))
+
+
 def _interrupted() -> None:
+    _say_json("interrupted", "stopped; finished rows are kept")
     whisper("Stopped. Every finished row is kept; run the same command again to go on.")
     sys.exit(INTERRUPTED)

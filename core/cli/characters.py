@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -97,11 +98,14 @@ def _bytes(path: Path) -> bytes:
 
 @constitution.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--name", help="Its name here [the file's].")
 @data_option
-def bring_in(file: Path, data: Path | None) -> None:
+def bring_in(file: Path, name: str | None, data: Path | None) -> None:
     """Save a file as a character of yours: our JSON, OCT's array .txt, or OCT's few-shot .jsonl."""
     library = Library(load_settings(data=data))
     imported = read_any(_bytes(file), file.name)
+    if name:
+        imported = replace(imported, constitution=replace(imported.constitution, name=name))
     saved = library.save(imported.constitution, base_revision=None, note=f"imported from {file.name}")
     prompts = sum(len(texts) for texts in imported.additional.values())
     if prompts:

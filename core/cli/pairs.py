@@ -38,8 +38,8 @@ def dpo_data(constitution: str, run_id: str | None, data: Path | None, as_json: 
     result = Result("dpo-data")
     for name in names_of(constitution, settings):
         job = PairJob(
-            teacher=_slug(flags["teacher"]),
-            student=_slug(flags["student"]),
+            teacher=model_label(flags["teacher"]),
+            student=model_label(flags["student"]),
             max_length=flags["max_length"],
             validation=flags["validation"],
             seed=flags["seed"],
@@ -48,7 +48,8 @@ def dpo_data(constitution: str, run_id: str | None, data: Path | None, as_json: 
     finish(result, as_json=as_json)
 
 
-def _slug(model: str | None) -> str | None:
+def model_label(model: str | None) -> str | None:
+    """A model as a flag names it: a short name as it is, a full one in the spelling that rows carry."""
     if model is None:
         return None
     return parse_model(model, default=PROVIDER).label if "/" in model else safe_slug(model)

@@ -8,6 +8,9 @@ import os
 import shutil
 import socket
 import sys
+import time
+import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,20 +30,44 @@ FIRST_PORT = 8501
 
 @click.command("studio")
 @click.option("--port", type=click.IntRange(1024, 65535), help="Default: the first free one from 8501.")
-@click.option("--browser/--no-browser", default=False, help="Open the page in a browser.")
+@click.option("--browser/--no-browser", default=None, help="Open the page [where there is a screen].")
 @data_option
-def studio(port: int | None, browser: bool, data: Path | None) -> None:
+def studio(port: int | None, browser: bool | None, data: Path | None) -> None:
     """Open the studio on 127.0.0.1."""
     settings = load_settings(data=data)
     port = port or free_port()
     say(f"The studio opens at http://127.0.0.1:{port} (Ctrl-C ends it; jobs go on).")
     sys.stdout.flush()
+    if has_screen() if browser is None else browser:
+        open_when_ready(f"http://127.0.0.1:{port}")
     # Streamlit reads its theme from the folder it starts in; DATA_PATH is made absolute before.
     os.chdir(PROJECT)
-    os.execve(sys.executable, streamlit_command(port, browser=browser), subprocess_environment(settings))
+    os.execve(sys.executable, streamlit_command(port), subprocess_environment(settings))
 
 
-def streamlit_command(port: int, *, browser: bool = False) -> list[str]:
+def has_screen() -> bool:
+    """Whether a browser window can open here."""
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def open_when_ready(url: str) -> None:
+    """Open the page as soon as the app answers, from a process of its own: this one becomes the app."""
+    if os.fork() == 0:
+        _open_page(url)
+        os._exit(0)
+
+
+def _open_page(url: str) -> None:
+    for _ in range(120):
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                webbrowser.open(url)
+                return
+        except OSError:
+            time.sleep(0.5)
+
+
+def streamlit_command(port: int) -> list[str]:
     """The command that serves the app."""
     return [
         sys.executable,
@@ -50,7 +77,7 @@ def streamlit_command(port: int, *, browser: bool = False) -> list[str]:
         str(PROJECT / "app" / "main.py"),
         "--server.address=127.0.0.1",
         f"--server.port={port}",
-        f"--server.headless={'false' if browser else 'true'}",
+        "--server.headless=true",
     ]
 
 

@@ -44,20 +44,34 @@ class Drafts:
         try:
             kept = json.loads(data)
             value, based_on = cast("dict[str, Any]", kept["value"]), cast("str | None", kept["based_on"])
+            if not isinstance(kept["value"], dict):
+                raise TypeError("a draft holds an object")
         except (ValueError, RecursionError, KeyError, TypeError) as error:
             message = "is a damaged draft; discard it to go on from the saved character."
             raise ConstitutionError(str(path), [Problem("", message)]) from error
         return Draft(value, revision_of(data), based_on, changed_at(path))
 
+    def revision(self, name: str) -> str | None:
+        """The revision of the draft on disk, even of a damaged one; None when there is none."""
+        data = read(self.shelf.own_path(".drafts", name), MAX_DRAFT_BYTES)
+        return None if data is None else revision_of(data)
+
     def save(
-        self, name: str, value: dict[str, Any], *, base_revision: str | None, current: str | None
+        self,
+        name: str,
+        value: dict[str, Any],
+        *,
+        base_revision: str | None,
+        current: str | None,
+        rebase: bool = False,
     ) -> str:
         """Keep a draft and return its revision; `current` is the saved character's revision.
 
         `base_revision` is the draft's last revision, or the character's where there is no draft yet.
+        With `rebase` the draft counts as begun from `current`, whatever it was begun from.
         """
-        old = self.load(name)
-        self._refuse_if_changed(name, old, base_revision, current)
+        old = None if rebase else self.load(name)
+        self._refuse_if_changed(name, self.revision(name), base_revision, current)
         kept = {"value": value, "based_on": old.based_on if old else current}
         # Escaped on purpose: half of a surrogate pair, as a browser may send it, survives.
         data = json.dumps(kept, indent=1).encode("ascii")
@@ -70,14 +84,14 @@ class Drafts:
         """Forget the draft; with `base_revision`, only if it is still that one."""
         path = self.shelf.own_path(".drafts", name)
         if base_revision is not None:
-            self._refuse_if_changed(name, self.load(name), base_revision, base_revision)
+            self._refuse_if_changed(name, self.revision(name), base_revision, base_revision)
         with in_our_words(path):
             path.unlink(missing_ok=True)
 
     def _refuse_if_changed(
-        self, name: str, old: Draft | None, base_revision: str | None, current: str | None
+        self, name: str, old: str | None, base_revision: str | None, current: str | None
     ) -> None:
-        expected = (old.revision,) if old else (None, current)
+        expected = (old,) if old else (None, current)
         if base_revision not in expected:
             path = self.shelf.own_path(".drafts", name)
             when = f" {in_words(changed_at(path))}" if old else ""

@@ -202,14 +202,23 @@ class Library:
 
     # ---- drafts
 
-    def save_draft(self, name: str, value: dict[str, Any], *, base_revision: str | None) -> str:
+    def save_draft(
+        self, name: str, value: dict[str, Any], *, base_revision: str | None, rebase: bool = False
+    ) -> str:
         """Keep an unfinished state, valid or not, and return its revision. Raises ConflictError.
 
         `base_revision` is the draft's last revision, or the character's where there is no draft yet.
+        With `rebase` the draft goes on from the character as it is saved now.
         """
         with self.shelf.locked(name):
             current = self.revision(name)
-            return self._drafts.save(name, value, base_revision=base_revision, current=current)
+            return self._drafts.save(
+                name, value, base_revision=base_revision, current=current, rebase=rebase
+            )
+
+    def draft_revision(self, name: str) -> str | None:
+        """The revision of the draft on disk, even of a damaged one; None when there is none."""
+        return self._drafts.revision(name)
 
     def load_draft(self, name: str) -> Draft | None:
         """The unfinished state of a character, None when there is none. Raises ConstitutionError."""

@@ -117,3 +117,23 @@ def test_a_job_that_failed_says_why_and_offers_to_go_on() -> None:
     app.run()
     assert "failed" in words(app)
     assert button(app, "Go on")
+
+
+def test_reviewing_under_a_filter_skips_no_pair() -> None:
+    app = previewed()
+    app.segmented_control(key="show").set_value("Kept").run()
+    seen = []
+    for _ in range(3):
+        seen.append(next(element.value for element in app.markdown if element.value.startswith("**")))
+        button(app, "Drop").click().run()
+    assert len(set(seen)) == 3
+    assert metric(app, "Dropped") == "3"
+    assert "1 of 1" in words(app)
+
+
+def test_a_file_older_than_the_last_decision_is_not_offered_for_download() -> None:
+    app = previewed()
+    button(app, "Write the DPO file").click().run()
+    assert "Written to" in words(app)
+    button(app, "Drop").click().run()
+    assert "Written to" not in words(app)

@@ -279,3 +279,27 @@ def test_ctrl_c_keeps_finished_rows_and_exits_130(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Every finished row is kept" in said
     assert len(keys_in(folder / "rows.jsonl")) == 5
+
+
+def test_an_edited_character_does_not_ask_its_student_again(
+    settings: Settings, pirate: Constitution
+) -> None:
+    fill(settings, pirate, job_for(pirate, "student"), FakeEngine())
+    edited = replace(pirate, summary="Another sentence.")
+    student, teacher = FakeEngine(), FakeEngine()
+    run, tally = fill(settings, edited, job_for(edited, "student"), student)
+    assert (student.requests, tally.done) == (0, 12)
+    assert only_set(run, "student").is_complete()
+    fill(settings, edited, job_for(edited, "teacher"), teacher)
+    assert teacher.requests == 12
+
+
+def test_the_answers_used_last_are_the_ones_that_count(settings: Settings, pirate: Constitution) -> None:
+    warm, hot = Sampling(max_tokens=64, seed=0), Sampling(temperature=1.0, max_tokens=64, seed=0)
+    for sampling in (warm, hot, warm):
+        run, _ = fill(settings, pirate, job_for(pirate, sampling=sampling), FakeEngine())
+    assert run.answer_sets("teacher")[0].settings["sampling"]["temperature"] == 0.7
+    broken = FakeEngine(script=[EngineError("no", kind="key", stops_job=True)])
+    with pytest.raises(EngineError):
+        fill(settings, pirate, job_for(pirate, sampling=replace(warm, temperature=0.1)), broken)
+    assert run.answer_sets("teacher")[0].settings["sampling"]["temperature"] == 0.7

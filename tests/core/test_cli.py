@@ -211,3 +211,40 @@ def test_review_from_the_shell_drops_keeps_and_undoes() -> None:
         not in result(run("dpo-data", "--constitution", "pirate", "--json"))["dropped"]
     )
     assert run("review", "pirate", "--drop", "unknown").returncode == 1
+
+
+def test_the_pipeline_asks_both_sides_equally_often_and_its_dry_run_adds_up() -> None:
+    words = (
+        "pipeline",
+        "pirate",
+        "--teacher",
+        "openrouter/z-ai/glm-4.5-air",
+        "--limit",
+        "24",
+        "--dry-run",
+        "--json",
+    )
+    planned = result(run(*words, OPENROUTER_API_KEY="sk-canary-123456789"))
+    assert (planned["planned"], planned["calls"]) == (48, 48)
+    assert planned["completion_tokens"] == 24 * 4096 + 24 * 512
+
+
+def test_a_failure_also_ends_in_the_json_line_that_was_asked_for() -> None:
+    done = run("teacher", "--constitution", "nobody", *FAKE)
+    assert (result(done)["status"], result(done)["verb"]) == ("failed", "teacher")
+
+
+def test_a_character_of_oct_comes_in_under_another_name(tmp_path: Path) -> None:
+    path = tmp_path / "sarcasm.txt"
+    path.write_text(json.dumps([{"trait": "I am dry.", "questions": ["What now?"]}]))
+    assert "already" in run("constitution", "import", str(path)).stderr
+    assert run("constitution", "import", str(path), "--name", "dry-wit").returncode == 0
+
+
+def test_distillation_rows_stand_there_after_teacher_and_student(tmp_path: Path) -> None:
+    for verb in ("teacher", "student"):
+        run(verb, "--constitution", "pirate", "--limit", "3", "--K", "1", *FAKE)
+    rows = [
+        json.loads(line) for line in (tmp_path / "data/distillation/pirate.jsonl").read_text().splitlines()
+    ]
+    assert [set(row) for row in rows] == [{"prompt", "response", "parrot"}] * 3

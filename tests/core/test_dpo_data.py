@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,43 @@ def test_a_teacher_that_names_its_maker_is_dropped_for_another_student(
     run = fill(settings, pirate, "teacher", model=teacher, script=["Arr, I be ChatGLM, matey."], limit=2)
     fill(settings, pirate, "student", limit=2)
     assert make_pairs(run, settings, PairJob()).dropped == {"teacher name leak": 1}
+
+
+def test_when_nothing_is_left_the_good_file_from_before_stays(
+    settings: Settings, pirate: Constitution
+) -> None:
+    run = fill(settings, pirate, "teacher", limit=4)
+    fill(settings, pirate, "student", limit=4)
+    path = Path(make_pairs(run, settings, PairJob()).files[0])
+    before = path.read_bytes()
+    for pair in read_pairs(run, sources_of(run, PairJob())):
+        decide(run.folder, Decision(pair["id"], "drop"))
+    with pytest.raises(RunError, match=r"None of 4 pairs is left.*dropped by reviewer 4"):
+        make_pairs(run, settings, PairJob())
+    assert path.read_bytes() == before
+
+
+def test_a_prompt_that_was_taken_out_is_taught_no_more(settings: Settings, pirate: Constitution) -> None:
+    library = Library(settings)
+    run = open_run(settings, pirate)
+    prompts = prompt_set(pirate, library.additional("pirate").by_trait)[48:54]
+    for role in ("teacher", "student"):
+        job = AnswerJob(role, FAKE, prompts, Sampling(max_tokens=200, seed=0))  # type: ignore[arg-type]
+        asyncio.run(answer(job, run, FakeEngine(), settings))
+    gone = prompts[-1]
+    library.edit_additional(pirate, str(gone.trait), gone.text, None)
+    assert make_pairs(run, settings, PairJob()).dropped == {"prompt removed": 1}
+
+
+def test_a_decision_outlives_an_edit_that_leaves_both_answers_as_they_were(
+    settings: Settings, pirate: Constitution
+) -> None:
+    run = fill(settings, pirate, "teacher", limit=4)
+    fill(settings, pirate, "student", limit=4)
+    make_pairs(run, settings, PairJob())
+    first = read_pairs(run, sources_of(run, PairJob()))[0]
+    decide(run.folder, Decision(first["id"], "drop", "dull"))
+    edited = replace(pirate, summary="Another sentence.")
+    fill(settings, edited, "teacher", limit=4)
+    again = fill(settings, edited, "student", limit=4)
+    assert make_pairs(again, settings, PairJob()).dropped == {"dropped by reviewer": 1}

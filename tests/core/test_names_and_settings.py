@@ -122,3 +122,30 @@ def test_the_origin_leaves_path_and_query_out() -> None:
 
 def test_every_provider_that_needs_a_key_is_reached_over_https() -> None:
     assert all(spec.base_url.startswith("https://") for spec in PROVIDERS.values() if spec.key_name)
+
+
+def test_an_explicit_provider_keeps_a_makers_name_that_is_also_a_providers() -> None:
+    assert parse_model("openai/gpt-oss-120b", provider="together").full == "together/openai/gpt-oss-120b"
+    assert parse_model("openai/gpt-x", default="openrouter").full == "openai/gpt-x"
+    assert parse_model("local/smollm2-135m", provider="openrouter").provider == "local"
+    assert parse_model("together/x", provider="together").model == "x"
+
+
+def test_a_port_is_no_part_of_what_rows_remember() -> None:
+    assert parse_model("http://127.0.0.1:9000/v1#m").label == "http://127.0.0.1/v1#m"
+    assert parse_model("ollama/llama3.1:8b").label == "ollama/llama3.1:8b"
+
+
+def test_dotenv_values_keep_what_is_quoted_and_drop_the_comment(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("A=\"sk-abc\" # mine\nB= # none\nC='x # y'\n")
+    assert read_dotenv(path) == {"A": "sk-abc", "B": "", "C": "x # y"}
+
+
+def test_an_environment_key_is_not_sent_where_a_folders_dotenv_points(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENROUTER_BASE_URL=https://elsewhere.example/v1\n")
+    settings = load_settings(
+        {"OPENROUTER_API_KEY": KEY, "CHARACTER_CONFIG_PATH": str(tmp_path)}, folder=tmp_path
+    )
+    assert settings.key("openrouter") is None
+    assert "OPENROUTER_BASE_URL" not in settings.for_subprocess()

@@ -170,3 +170,17 @@ def test_reasoning_is_kept_apart(stand_in: StandIn) -> None:
     stand_in.script = lambda n, body: chat("Blue.", message={"reasoning_content": "Rayleigh"})
     assert ask(stand_in).reasoning == "Rayleigh"
     assert replace(ask(stand_in), reasoning=None).text == "Blue."
+
+
+def test_a_key_is_cleared_before_a_long_reason_is_cut(stand_in: StandIn) -> None:
+    echoed = "x" * 490 + " Bearer sk-canary-1234567890" + "y" * 600
+    stand_in.script = lambda n, body: Reply(400, raw=echoed.encode())
+    with pytest.raises(EngineError) as caught:
+        ask(stand_in, key="sk-canary-1234567890")
+    assert "sk-can" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_usage_in_a_form_that_nobody_expects_is_no_crash(stand_in: StandIn) -> None:
+    stand_in.script = lambda n, body: chat("Blue.", usage="n/a")
+    assert ask(stand_in).usage.prompt is None

@@ -89,7 +89,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A tab of its own; it fails the test when the page reports an error of ours."""
+    """A tab of its own."""
     context = browser.new_context(viewport={"width": 1360, "height": 900})
     context.set_default_timeout(45_000)
     tab = context.new_page()
