@@ -28,6 +28,7 @@ $(ENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; run: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(ENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=78.1.1"
 
 $(ENV)/.has-local: $(ENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[local]"
