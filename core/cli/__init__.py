@@ -27,6 +27,8 @@ for module in (studio, models, characters, prompts, generate, pairs, review, job
 
 def main() -> None:
     """Run the command line; expected failures become one sentence and exit code 1."""
+    # A shell starts background commands with Ctrl-C ignored, which would swallow our own way to end too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _end_as_ctrl_c)
     try:
         character(standalone_mode=False)

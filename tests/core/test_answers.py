@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -251,7 +252,10 @@ def test_kill_9_in_the_middle_then_again_gives_the_same_keys_and_no_duplicate(
         assert json.loads(third.stdout.splitlines()[-1])["requests"] == 0
 
 
-def test_ctrl_c_keeps_finished_rows_and_exits_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize("started_in_background", [False, True])
+def test_ending_a_job_keeps_finished_rows_and_exits_130(
+    tmp_path: Path, started_in_background: bool
+) -> None:
     import threading
 
     gate, reached = threading.Event(), threading.Event()
@@ -263,12 +267,15 @@ def test_ctrl_c_keeps_finished_rows_and_exits_130(tmp_path: Path) -> None:
         return parrot(number, body)
 
     with StandIn(script) as server:
+        # What a shell does to a command with "&" behind it.
+        ignore = partial(signal.signal, signal.SIGINT, signal.SIG_IGN) if started_in_background else None
         process = subprocess.Popen(
             teacher_command(server, 30),
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=ignore,
         )
         assert reached.wait(30)
         (folder,) = (tmp_path / "data" / "runs").glob("*/teacher/*")
