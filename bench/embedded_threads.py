@@ -1,8 +1,8 @@
 """How long should the embedded server's waiting threads spin before they sleep?
 
-    python -m bench.embedded_threads [--rounds 3]
+    python -m bench.embedded_threads [--rounds 5] [--tokens 16]
 
-Three servers answer in turn, first with this computer as it is, then beside two busy programs: threads
+Three servers answer in turn, first with this computer as it is, then beside a busy program: threads
 that sleep at once, ours, and the OpenMP library's own default. It prints each median over ours.
 """
 
@@ -29,17 +29,18 @@ SPINS = {"asleep": "0", "ours": SPIN_COUNT, "default": "300000"}
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=16)
+    options = parser.parse_args()
     weights = pull(load_settings(), MODEL.name, report=print)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         servers = {
             name: stack.enter_context(serving(weights, Path(folder) / name, GOMP_SPINCOUNT=spins))
             for name, spins in SPINS.items()
         }
-        report("as it is", measure(servers, rounds))
-        with busy_programs(2):
-            report("beside two busy programs", measure(servers, rounds))
+        report("as it is", measure(servers, options.rounds, options.tokens))
+        with busy_programs(1):
+            report("beside a busy program", measure(servers, options.rounds, options.tokens))
 
 
 def report(when: str, rates: dict[str, list[float]]) -> None:

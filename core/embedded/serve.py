@@ -31,9 +31,9 @@ LOOK_EVERY_S = 5.0
 LOG_LIMIT_BYTES = 1_000_000
 # Waiting requests hold a thread each: with fewer, many clients at once would block the health check.
 HTTP_THREADS = 128
-# How long llama.cpp's threads spin before they sleep, read once when the OpenMP library is loaded. Its
-# own default is fastest on an empty computer, but beside two busy programs it was ten times slower than
-# sleeping at once; this value kept nearly all of both (bench/embedded_threads.py).
+# How long llama.cpp's waiting threads spin before they sleep; the OpenMP library reads it once, when it
+# is loaded. Its own default made the server several times slower beside a busy program. This value is as
+# fast on an idle computer, and on a busy one a fifth slower than sleeping at once (bench.embedded_threads).
 SPIN_COUNT = "1000"
 # Warnings would be two lines for every request whose prompt is cached.
 ERRORS = 1

@@ -155,6 +155,11 @@ def _one_at_a_time(settings: Settings, model: EmbeddedModel) -> Generator[None]:
             f"Another process has been starting {model.label} for {LOCK_LIMIT_S:.0f} s; "
             f"stop it with: character models stop {model.name}, then try again."
         ) from None
+    except OSError as error:
+        raise ModelError(
+            f"{model.label} needs to write to {model_folder(settings, model.name)}: "
+            f"{(error.strerror or str(error)).lower()}; set MODEL_PATH to a folder of yours."
+        ) from error
     try:
         yield
     finally:

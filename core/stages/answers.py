@@ -154,8 +154,8 @@ def estimate(job: AnswerJob, run: Run | None, constitution: Constitution, engine
 
 
 def _seconds(job: AnswerJob, count: int) -> float:
-    """About how long `count` answers take: 2 s each on this computer, else 10 s each, many at once."""
-    return 2.0 * count if job.model.provider == "local" else 10.0 * count / job.concurrency
+    """About how long `count` answers take: 3.5 s each on this computer, else 10 s each, many at once."""
+    return 3.5 * count if job.model.provider == "local" else 10.0 * count / job.concurrency
 
 
 async def answer(

@@ -153,6 +153,15 @@ def test_without_the_local_extra_the_error_says_what_to_install(
         ensure_server(settings, NAME)
 
 
+def test_a_model_folder_that_cannot_be_written_is_named_with_a_cure(
+    settings: Settings, start: Start
+) -> None:
+    start()
+    state_file(settings).with_name("server.lock").mkdir()
+    with pytest.raises(ModelError, match=r"models/smollm2-135m: is a directory; set MODEL_PATH"):
+        stop_server(settings, NAME)
+
+
 def test_an_unknown_model_is_an_error_for_every_verb(settings: Settings) -> None:
     for verb in (ensure_server, find_server, stop_server):
         with pytest.raises(ModelError, match="smollm2-135m"):
