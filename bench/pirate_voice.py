@@ -24,6 +24,7 @@ from core.store.runs import open_run
 
 SEEDS = (1, 2, 3)
 PROMPTS = 20
+MAX_TOKENS = 256
 
 VOICE = (
     "arr",
@@ -76,7 +77,7 @@ def answers(role: Role, seed: int, prompts: int) -> list[Row]:
     constitution = Library(settings).load("pirate").constitution
     chosen = prompt_set(constitution, {})[:prompts]
     model = parse_model("local/smollm2-135m")
-    job = answer_job(role, model, constitution, chosen, Wishes(seed=seed))
+    job = answer_job(role, model, constitution, chosen, Wishes(seed=seed, max_tokens=MAX_TOKENS))
     run = open_run(settings, constitution)
     engine = open_engine(model, settings)
 
