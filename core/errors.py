@@ -56,7 +56,9 @@ class EngineError(CoreError):
     """A model did not give an answer.
 
     `stops_job` is true where asking again cannot help any row (a wrong key, no credit, an unknown
-    model, no server). `status` is the HTTP status when there was one.
+    model); `transient` where asking again may help this one, after `retry_after_s` seconds if the
+    server said so. `status` is the HTTP status when there was one. `maybe_billed` marks a request
+    that was sent and whose answer never came: the provider may have charged for it.
     """
 
     def __init__(
@@ -67,12 +69,18 @@ class EngineError(CoreError):
         stops_job: bool = False,
         status: int | None = None,
         attempts: int = 1,
+        transient: bool = False,
+        retry_after_s: float | None = None,
+        maybe_billed: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.stops_job = stops_job
         self.status = status
         self.attempts = attempts
+        self.transient = transient
+        self.retry_after_s = retry_after_s
+        self.maybe_billed = maybe_billed
 
 
 class RunError(CoreError):

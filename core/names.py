@@ -21,7 +21,9 @@ from core.errors import SettingsError
 class Provider:
     """An endpoint that speaks the OpenAI protocol, and how its dialect differs.
 
-    `penalty_field` is its name for the repetition penalty, None where it would refuse one.
+    `penalty_field` is its name for the repetition penalty, None where it would refuse one. `takes_n`
+    says that one request may ask for several answers. `at_once` is how many requests it is sent at
+    most when nobody says otherwise, `start` with how many it begins.
     """
 
     name: str
@@ -31,12 +33,27 @@ class Provider:
     penalty_field: str | None = "repetition_penalty"
     can_prefill: bool = False
     max_tokens_field: str = "max_tokens"
+    takes_n: bool = False
+    at_once: int = 64
+    start: int = 20
 
+    def has_fixed_sampling(self, model: str) -> bool:
+        """Whether the model refuses a temperature: OpenAI's reasoning models do."""
+        return self.name == "openai" and bool(re.match(r"(o\d|gpt-5)", model))
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether it is a server of one's own: nothing is billed, and its prompt cache wants warming."""
+        return self.name in HERE
+
+
+# No model maker is called so: these in front always say where, whatever --provider says.
+HERE = frozenset(("local", "vllm", "ollama", "lmstudio", "fake"))
 
 PROVIDERS: dict[str, Provider] = {
     spec.name: spec
     for spec in (
-        Provider("local", "On this computer", "", None, "repeat_penalty", can_prefill=True),
+        Provider("local", "On this computer", "", None, "repeat_penalty", can_prefill=True, at_once=8, start=8),
         Provider("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         Provider("together", "Together", "https://api.together.ai/v1", "TOGETHER_API_KEY"),
         Provider(
@@ -47,10 +64,22 @@ PROVIDERS: dict[str, Provider] = {
             penalty_field=None,
             max_tokens_field="max_completion_tokens",
         ),
-        Provider("vllm", "vLLM server", "http://127.0.0.1:8000/v1", can_prefill=True),
-        Provider("ollama", "Ollama", "http://127.0.0.1:11434/v1", penalty_field=None),
-        Provider("lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", None, "repeat_penalty"),
-        Provider("fake", "Fake (tests only)", "", None, None, can_prefill=True),
+        Provider(
+            "vllm",
+            "vLLM server",
+            "http://127.0.0.1:8000/v1",
+            can_prefill=True,
+            takes_n=True,
+            at_once=256,
+            start=64,
+        ),
+        Provider(
+            "ollama", "Ollama", "http://127.0.0.1:11434/v1", penalty_field=None, at_once=4, start=4
+        ),
+        Provider(
+            "lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", None, "repeat_penalty", at_once=4, start=4
+        ),
+        Provider("fake", "Fake (tests only)", "", None, None, can_prefill=True, at_once=8, start=8),
     )
 }
 
@@ -167,10 +196,6 @@ def safe_slug(text: str) -> str:
     """`text` with every character that is awkward in a file name replaced, at most 80 long."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
     return slug[:80] or "model"
-
-
-# No model maker is called so: these in front always say where, whatever --provider says.
-HERE = frozenset(("local", "vllm", "ollama", "lmstudio", "fake"))
 
 
 def parse_model(name: str, *, provider: str | None = None, default: str | None = None) -> ModelName:

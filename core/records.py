@@ -49,16 +49,21 @@ class Identity:
     """What makes two engines the same for a row key: never a port, never a secret.
 
     `origin` is scheme and host of a remote API, or the weights' hash of a local or served model.
+    `routing` is what a router was pinned to (providers, quantisation), since that changes answers.
     """
 
     origin: str
     adapter: str | None = None
     strength: float = 1.0
     chat_template: str | None = None
+    routing: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Every field, as plain JSON."""
-        return asdict(self)
+        """Every field, as plain JSON; `routing` only where one was pinned."""
+        fields = asdict(self)
+        if self.routing is None:
+            del fields["routing"]
+        return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +73,25 @@ class Usage:
     prompt: int | None = None
     completion: int | None = None
     cached: int | None = None
+    reasoning: int | None = None
 
     def as_dict(self) -> dict[str, int | None]:
-        """Every field, as plain JSON."""
-        return asdict(self)
+        """Every field, as plain JSON; reasoning only where there was some."""
+        known: dict[str, int | None] = {
+            "prompt": self.prompt,
+            "completion": self.completion,
+            "cached": self.cached,
+        }
+        return known if self.reasoning is None else {**known, "reasoning": self.reasoning}
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer. `finish_reason` "length" means that it was cut off at `max_tokens`."""
+    """One answer. `finish_reason` "length" means that it was cut off at `max_tokens`.
+
+    `served_model` and `provider` are what the endpoint says answered, which may differ from what was
+    asked for.
+    """
 
     text: str
     finish_reason: str | None = None
@@ -84,6 +99,7 @@ class Completion:
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = None
     served_model: str | None = None
+    provider: str | None = None
     attempts: int = 1
     seconds: float = 0.0
 

@@ -21,6 +21,8 @@ PURE = {
     "advice": None,
     "similarity": {"records"},
     "names": {"errors"},
+    "prices": {"names", "records"},
+    "spending": {"errors"},
     "constitution": None,
     "interchange": None,
     "prompts": None,

@@ -1,4 +1,4 @@
-"""Engines and keys: what can answer, which keys are set, and how much disk is used."""
+"""Engines and keys: what can answer, what it costs, which keys are set, and how much disk is used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.embedded_card import draw_embedded
 from app.engine_cards import OWN, REMOTE, draw_provider, draw_server
+from app.price_card import draw_prices
 from app.reads import settings
 from app.storage import free_space, used_by
 from app.widgets import command, page_head, plain
@@ -61,6 +62,8 @@ def page() -> None:
     st.subheader("Your own servers", anchor=False)
     for spec in OWN:
         draw_server(spec)
+    st.subheader("Prices", anchor=False)
+    draw_prices()
     st.subheader("Storage", anchor=False)
     draw_storage()
     command(["doctor"])

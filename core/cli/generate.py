@@ -11,10 +11,12 @@ from typing import Any
 import click
 
 from core.cli.options import (
+    budget_option,
     data_option,
     dry_run_option,
     json_option,
     provider_option,
+    routing_options,
     run_option,
     sampling_options,
     scope_options,
@@ -26,14 +28,19 @@ from core.cli.select import names_of
 from core.constitution import Constitution
 from core.engines import Engine
 from core.engines.opening import open_engine
+from core.engines.routing import Routing
 from core.jobs import ProgressReporter
 from core.names import ModelName, parse_model
+from core.prices import estimate_words, money
 from core.settings import Settings, load_settings
-from core.stages.answers import AnswerJob, Role, Tally, answer, estimate
+from core.spending import Ledger
+from core.stages.answers import AnswerJob, Role, Standing, Tally, answer, estimate
+from core.stages.asking import bulk_of
 from core.stages.defaults import PROVIDER, Wishes, answer_job, model_of
 from core.stages.distillation import refresh_distillation
 from core.stages.dpo_data import PairJob
 from core.stages.prepare import Scope, choose_prompts, existing_run, load_character, run_of
+from core.store.price_table import PriceTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,9 @@ class Asked:
     model: str | None
     provider: str | None
     dry_run: bool
-    student: str | None = None
+    student: str | None
+    routing: Routing
+    ledger: Ledger
 
 
 @click.command("teacher")
@@ -55,12 +64,16 @@ class Asked:
 @sampling_options
 @teacher_options
 @provider_option
+@routing_options
+@budget_option
 @dry_run_option
 @data_option
 @json_option
 def teacher(as_json: bool, data: Path | None, **flags: Any) -> None:
     """A model plays the character: the chosen side of every pair."""
-    _answer_verb("teacher", _asked(flags), load_settings(data=data), as_json)
+    _answer_verb(
+        "teacher", _asked("teacher", flags, Ledger(flags["budget"])), load_settings(data=data), as_json
+    )
 
 
 @click.command("student")
@@ -68,19 +81,38 @@ def teacher(as_json: bool, data: Path | None, **flags: Any) -> None:
 @scope_options
 @sampling_options
 @provider_option
+@routing_options
+@budget_option
 @dry_run_option
 @data_option
 @json_option
 def student(as_json: bool, data: Path | None, **flags: Any) -> None:
     """The student answers as it always does: the rejected side of every pair."""
-    _answer_verb("student", _asked(flags), load_settings(data=data), as_json)
+    _answer_verb(
+        "student", _asked("student", flags, Ledger(flags["budget"])), load_settings(data=data), as_json
+    )
 
 
-def _asked(flags: dict[str, Any]) -> Asked:
+def _asked(role: Role, flags: dict[str, Any], ledger: Ledger) -> Asked:
+    """What the flags say; one ledger serves all stages and characters of a command."""
     wishes = Wishes(**{name: flags[name] for name in Wishes.__slots__ if name in flags})
     return Asked(
-        _scope(flags), wishes, flags["model"], flags["provider"], flags["dry_run"], flags.get("student")
+        _scope(flags),
+        wishes,
+        flags["model"],
+        flags["provider"],
+        flags["dry_run"],
+        flags.get("student"),
+        _routing(role, flags),
+        ledger,
     )
+
+
+def _routing(role: Role, flags: dict[str, Any]) -> Routing:
+    wished = flags["distillable"]
+    # A student is trained on what its teacher says: by default only where the licence allows that.
+    distillable = role == "teacher" if wished is None else wished
+    return Routing(tuple(flags["only_provider"]), tuple(flags["quantization"]), distillable)
 
 
 def _scope(flags: dict[str, Any]) -> Scope:
@@ -103,22 +135,23 @@ def _answer_one(role: Role, asked: Asked, settings: Settings) -> Result:
     trained = _model(asked.student, asked.provider) if asked.student else None
     prompts = choose_prompts(asked.scope, constitution, settings)
     job = answer_job(role, model, constitution, prompts, asked.wishes, student=trained)
-    engine = open_engine(model, settings)
+    engine = open_engine(model, settings, asked.routing)
     if asked.dry_run:
         return _dry_run(job, asked.scope, constitution, engine, settings)
-    tally = _run_answers(job, asked.scope, constitution, engine, settings)
+    tally = _run_answers(job, asked, constitution, engine, settings)
     return _answer_result(job, asked.scope, constitution, tally, settings)
 
 
 def _run_answers(
-    job: AnswerJob, scope: Scope, constitution: Constitution, engine: Engine, settings: Settings
+    job: AnswerJob, asked: Asked, constitution: Constitution, engine: Engine, settings: Settings
 ) -> Tally:
-    run = run_of(scope, constitution, settings)
+    bulk = bulk_of(job, engine, ledger=asked.ledger, price=PriceTable(settings).lookup(job.model))
+    run = run_of(asked.scope, constitution, settings)
     report = _reporter(job.role)
 
     async def go() -> Tally:
         try:
-            tally = await answer(job, run, engine, settings, on_progress=report)
+            tally = await answer(job, run, engine, settings, bulk=bulk, on_progress=report)
             refresh_distillation(run, settings)
             return tally
         finally:
@@ -127,14 +160,18 @@ def _run_answers(
     return asyncio.run(go())
 
 
-def _reporter(stage: str) -> Callable[[int, int, int], None]:
+def _reporter(stage: str) -> Callable[[Standing], None]:
     """Progress for the terminal and, inside a job, for its page."""
     bar, reporter = Bar(stage), ProgressReporter.from_environment()
 
-    def report(done: int, planned: int, failed: int) -> None:
-        bar(done, planned, failed)
-        reporter.update(stage=stage, done=done, planned=planned, failed=failed)
-        if done + failed >= planned:
+    def report(now: Standing) -> None:
+        bar(now.done, now.planned, now.failed)
+        reporter.update(
+            stage=stage, done=now.done, planned=now.planned, failed=now.failed, figures=now.figures
+        )
+        for row in now.history:
+            reporter.note_history(row)
+        if now.done + now.failed >= now.planned:
             reporter.flush()
 
     return report
@@ -145,14 +182,10 @@ def _answer_result(
 ) -> Result:
     run = run_of(scope, constitution, settings)
     folder = run.answer_sets(job.role, job.model.label)[0].folder
-    say(
-        f"{job.role} {job.model.full} as {constitution.name}: {tally.done} of {tally.planned} answers"
-        + (f", {tally.failed} failed (run again to retry them)" if tally.failed else "")
-        + f", {tally.requests} requests, {tally.seconds:.0f} s."
-    )
+    say(_how_it_went(job, constitution, tally))
     return Result(
         job.role,
-        status="incomplete" if tally.failed else "done",
+        status="incomplete" if tally.failed or tally.left_out else "done",
         run=run.id,
         planned=tally.planned,
         done=tally.done,
@@ -161,21 +194,69 @@ def _answer_result(
         files=[str(folder / "rows.jsonl")],
         cost_usd=tally.cost_usd,
         seconds=tally.seconds,
-        more={"tokens": tally.tokens, "damaged": tally.damaged, "failures": tally.reasons},
+        more=_figures(tally),
     )
+
+
+def _how_it_went(job: AnswerJob, constitution: Constitution, tally: Tally) -> str:
+    """The sentence that a person reads at the end of a stage."""
+    parts = [
+        f"{job.role} {job.model.full} as {constitution.name}: {tally.done} of {tally.planned} answers",
+        f"{tally.failed} failed (run again to retry them)" if tally.failed else "",
+        f"{tally.requests} requests",
+        money(tally.cost_usd) if tally.cost_usd else "",
+        f"{tally.seconds:.0f} s",
+    ]
+    said = ", ".join(part for part in parts if part) + "."
+    if tally.left_out:
+        said += " Stopped at the budget: run again with a larger one to go on."
+    if tally.maybe_double_billed:
+        worst = f", at most {money(tally.maybe_usd)}" if tally.maybe_usd else ""
+        said += (
+            f" {tally.maybe_double_billed} requests found no answer and may be billed all the same{worst}."
+        )
+    if tally.cut:
+        said += f" {tally.cut} answers were cut off at the token limit."
+    others = [name for name in tally.served if not _same_model(name, job.model.model)]
+    if others:
+        said += f" The endpoint says that {', '.join(sorted(others))} answered."
+    return said
+
+
+def _same_model(served: str, asked: str) -> bool:
+    """Whether two spellings may be one model: a server may leave out the maker or add a date."""
+    short, wanted = (name.rsplit("/", 1)[-1].lower() for name in (served, asked))
+    return short.startswith(wanted) or wanted.startswith(short)
+
+
+def _figures(tally: Tally) -> dict[str, Any]:
+    """The verb's own results of `--json`."""
+    return {
+        "tokens": tally.tokens,
+        "damaged": tally.damaged,
+        "failures": tally.reasons,
+        "retries": tally.retries,
+        "rate_limited": tally.rate_limited,
+        "borrowed": tally.borrowed,
+        "cut": tally.cut,
+        "maybe_double_billed": tally.maybe_double_billed,
+        "maybe_usd": round(tally.maybe_usd, 6),
+        "left_out": tally.left_out,
+        "served": tally.served,
+    }
 
 
 def _dry_run(
     job: AnswerJob, scope: Scope, constitution: Constitution, engine: Engine, settings: Settings
 ) -> Result:
-    found = estimate(job, existing_run(scope, constitution, settings), constitution, engine)
-    free = job.model.provider in ("local", "vllm", "ollama", "lmstudio", "fake")
-    price = "free, it runs here" if free else "price: what the provider's list says for these tokens"
+    price = PriceTable(settings).lookup(job.model)
+    found = estimate(job, existing_run(scope, constitution, settings), constitution, engine, price)
+    low, high = found.cost or (0.0, 0.0)
     say(
         f"{job.role} {job.model.full} as {constitution.name}: {found.planned} answers planned, "
         f"{found.planned - found.open} there, {found.open} calls to send; about "
         f"{found.prompt_tokens:,} tokens in and at most {found.completion_tokens:,} out; "
-        f"about {max(1, round(found.seconds / 60))} minutes; {price}."
+        f"about {max(1, round(found.seconds / 60))} minutes; {estimate_words(low, high, price)}."
     )
     return Result(
         job.role,
@@ -189,6 +270,8 @@ def _dry_run(
             "prompt_tokens": found.prompt_tokens,
             "completion_tokens": found.completion_tokens,
             "estimated_seconds": round(found.seconds),
+            "estimated_usd_low": low if price else None,
+            "estimated_usd_high": high if price else None,
         },
     )
 
@@ -213,6 +296,8 @@ STAGES = ("teacher", "student", "dpo-data")
 @sampling_options
 @teacher_options
 @provider_option
+@routing_options
+@budget_option
 @dry_run_option
 @data_option
 @json_option
@@ -224,9 +309,9 @@ def pipeline(name: str, data: Path | None, as_json: bool, **flags: Any) -> None:
         raise click.UsageError(f"--from {flags['first']} comes after --to {flags['last']}.")
     flags["constitution"] = name
     flags["samples"] = flags["samples"] or _samples_of_both(flags)
-    result = Result("pipeline")
+    result, ledger = Result("pipeline"), Ledger(flags["budget"])
     for stage in stages:
-        merge(result, _pipeline_stage(stage, flags, settings))
+        merge(result, _pipeline_stage(stage, flags, ledger, settings))
     finish(result, as_json=as_json)
 
 
@@ -236,14 +321,13 @@ def _samples_of_both(flags: dict[str, Any]) -> int:
     return 1 if any(model.provider == "local" for model in models) else 5
 
 
-def _pipeline_stage(stage: str, flags: dict[str, Any], settings: Settings) -> Result:
+def _pipeline_stage(stage: str, flags: dict[str, Any], ledger: Ledger, settings: Settings) -> Result:
     if stage == "teacher":
         models = {"model": flags["teacher_model"], "student": flags["student_model"]}
-        return _answer_one("teacher", _asked(flags | models), settings)
+        return _answer_one("teacher", _asked("teacher", flags | models, ledger), settings)
     if stage == "student":
-        return _answer_one(
-            "student", _asked(flags | {"model": flags["student_model"], "student": None}), settings
-        )
+        models = {"model": flags["student_model"], "student": None}
+        return _answer_one("student", _asked("student", flags | models, ledger), settings)
     if flags["dry_run"]:
         return Result("dpo-data")
     job = PairJob(

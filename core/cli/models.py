@@ -1,4 +1,4 @@
-"""`character models list·pull·stop` and `character serve local`: the embedded model."""
+"""`character models list·pull·stop`: the embedded model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.cli.options import data_option, json_option
 from core.cli.output import Result, finish, say, whisper
 from core.embedded.catalogue import MODELS
 from core.embedded.fetch import pull
-from core.embedded.server import ensure_server, find_server, stop_server
+from core.embedded.server import find_server, stop_server
 from core.errors import ModelError
 from core.jobs import ProgressReporter
 from core.settings import load_settings
@@ -42,7 +42,7 @@ def list_models(data: Path | None) -> None:
 @json_option
 def pull_model(name: str, verify: bool, data: Path | None, as_json: bool) -> None:
     """Fetch an embedded model, check it, and prepare it once."""
-    _known(name)
+    require_known(name)
     reporter = ProgressReporter.from_environment()
 
     def report(note: str) -> None:
@@ -60,29 +60,15 @@ def pull_model(name: str, verify: bool, data: Path | None, as_json: bool) -> Non
 @data_option
 def stop(name: str, data: Path | None) -> None:
     """Stop an embedded model's server; it starts again when needed."""
-    _known(name)
+    require_known(name)
     stopped = stop_server(load_settings(data=data), name)
     say(f"local/{name} " + ("stopped." if stopped else "was not running."))
 
 
-@click.group("serve")
-def serve() -> None:
-    """Serve a model."""
-
-
-@serve.command("local")
-@click.argument("name", default=DEFAULT)
-@data_option
-def serve_local(name: str, data: Path | None) -> None:
-    """Start an embedded model's server (or find it) and print its address."""
-    _known(name)
-    server = ensure_server(load_settings(data=data), name)
-    say(f"local/{name} answers at {server.base_url}; it stops by itself when idle.")
-
-
-def _known(name: str) -> None:
+def require_known(name: str) -> None:
+    """Return for the name of an embedded model. Raises ModelError."""
     if name not in MODELS:
         raise ModelError(f"There is no embedded model {name!r}; there is {', '.join(MODELS)}.")
 
 
-COMMANDS = (models, serve)
+COMMANDS = (models,)

@@ -60,7 +60,29 @@ sampling_options = stacked(
         "--concurrency",
         "concurrency",
         type=click.IntRange(1, 1000),
-        help="Requests under way at once [10; 8 on local/].",
+        help="Most requests under way at once; adapted below it [64; 256 on vllm/, 8 on local/].",
+    ),
+    click.option(
+        "--fixed-concurrency",
+        is_flag=True,
+        help="Keep --max-concurrency requests under way whatever the server says.",
+    ),
+)
+
+budget_option = click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Stop before more than this is spent; what is finished is kept.",
+)
+
+routing_options = stacked(
+    click.option("--only-provider", multiple=True, help="OpenRouter: answer only through this provider."),
+    click.option("--quantization", multiple=True, help="OpenRouter: only at this precision (fp8, bf16 …)."),
+    click.option(
+        "--distillable/--any-license",
+        default=None,
+        help="OpenRouter: only models that may be trained on [on for teachers].",
     ),
 )
 

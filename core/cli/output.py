@@ -53,7 +53,24 @@ class Result:
         }
 
 
-SUMMED = ("calls", "prompt_tokens", "completion_tokens", "tokens", "damaged", "train", "validation")
+SUMMED = (
+    "calls",
+    "prompt_tokens",
+    "completion_tokens",
+    "estimated_seconds",
+    "estimated_usd_low",
+    "estimated_usd_high",
+    "tokens",
+    "damaged",
+    "retries",
+    "rate_limited",
+    "borrowed",
+    "cut",
+    "maybe_double_billed",
+    "maybe_usd",
+    "train",
+    "validation",
+)
 
 
 def merge(total: Result, one: Result) -> None:
@@ -69,8 +86,13 @@ def merge(total: Result, one: Result) -> None:
     total.files += one.files
     for reason, count in one.dropped.items():
         total.dropped[reason] = total.dropped.get(reason, 0) + count
-    sums = {name: total.more.get(name, 0) + one.more[name] for name in SUMMED if name in one.more}
+    # None is "not known", and so is a sum with it.
+    sums = {name: _sum(total.more.get(name, 0), one.more[name]) for name in SUMMED if name in one.more}
     total.more |= one.more | sums
+
+
+def _sum(one: Any, other: Any) -> Any:
+    return None if one is None or other is None else one + other
 
 
 def say(text: str = "") -> None:

@@ -1,7 +1,8 @@
 """The one seam to every model: anything that can answer a conversation.
 
 # Interface
-`Engine` has one method that matters, `complete`. Vendors, local servers and the fake one all
+`Engine` has one method that matters, `complete`: one request, one answer or one EngineError. When to
+ask again is not its business but that of `core.bulk`. Vendors, local servers and the fake one all
 implement it; `core.engines.opening.open_engine` picks one by name.
 """
 
@@ -17,7 +18,8 @@ class Engine(Protocol):
     """Anything that can answer a conversation.
 
     `name` is what the user typed ("local/smollm2-135m"), `model` what the endpoint calls it.
-    Where `can_prefill` is true, a trailing assistant message is continued instead of answered.
+    Where `can_prefill` is true, a trailing assistant message is continued instead of answered; where
+    `samples_at_once` is, `complete_several` may be asked for several answers to one request.
     """
 
     @property
@@ -32,8 +34,17 @@ class Engine(Protocol):
     @property
     def can_prefill(self) -> bool: ...
 
+    @property
+    def samples_at_once(self) -> bool: ...
+
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
-        """The answer, after the engine's own retries. Raises EngineError."""
+        """The answer to one request. Raises EngineError."""
+        ...
+
+    async def complete_several(
+        self, messages: Sequence[Message], sampling: Sampling, count: int
+    ) -> list[Completion]:
+        """One to `count` answers to one request. Raises EngineError."""
         ...
 
     async def close(self) -> None:

@@ -56,6 +56,7 @@ class FakeEngine:
     model: str = "parrot"
     script: Iterable[Scripted] = ()
     can_prefill: bool = True
+    samples_at_once: bool = False
     identity: Identity = field(default_factory=lambda: Identity("fake"))
     history: list[Call] = field(default_factory=list[Call])
     most_at_once: int = 0
@@ -93,6 +94,13 @@ class FakeEngine:
             return scripted
         text = reply(messages, sampling) if scripted is None else scripted
         return _cut(Completion(text, "stop", served_model=self.model), messages, sampling.max_tokens)
+
+    async def complete_several(
+        self, messages: Sequence[Message], sampling: Sampling, count: int
+    ) -> list[Completion]:
+        """One answer for each of `count` seeds that follow one another."""
+        seeds = [None if sampling.seed is None else sampling.seed + number for number in range(count)]
+        return [await self.complete(messages, replace(sampling, seed=seed)) for seed in seeds]
 
     async def close(self) -> None:
         """Nothing to release; noted."""

@@ -8,7 +8,8 @@ import re
 from core.embedded.catalogue import CHAT_TEMPLATE_SHA256, MODELS
 from core.engines import Engine
 from core.engines.fake import FakeEngine
-from core.engines.openai_compatible import Endpoint, OpenAICompatible, Patience
+from core.engines.openai_compatible import Endpoint, OpenAICompatible
+from core.engines.routing import Routing
 from core.errors import SettingsError
 from core.names import PROVIDERS, ModelName, Provider
 from core.records import Identity
@@ -17,15 +18,19 @@ from core.settings import Settings, origin_of
 BARE_SERVER = Provider("http", "the server", "")
 
 
-def open_engine(name: ModelName, settings: Settings) -> Engine:
-    """The engine for a model. Sends and starts nothing yet. Raises SettingsError."""
+def open_engine(name: ModelName, settings: Settings, routing: Routing | None = None) -> Engine:
+    """The engine for a model. Sends and starts nothing yet. Raises SettingsError.
+
+    `routing` is for OpenRouter and ignored elsewhere.
+    """
     if name.provider == "fake":
         return _fake(name, settings)
     if name.provider == "local":
         return _embedded(name, settings)
     if name.address:
         return _remote(name, Endpoint(name.address, BARE_SERVER))
-    return _remote(name, _provider_endpoint(name.provider, settings))
+    routing = (routing or Routing()) if name.provider == "openrouter" else None
+    return _remote(name, _provider_endpoint(name.provider, settings, routing), routing)
 
 
 def _fake(name: ModelName, settings: Settings) -> Engine:
@@ -51,12 +56,11 @@ def _embedded(name: ModelName, settings: Settings) -> Engine:
         name.model,
         Endpoint("", PROVIDERS["local"]),
         identity,
-        patience=Patience(total_s=900),
         relocate=start,
     )
 
 
-def _provider_endpoint(provider: str, settings: Settings) -> Endpoint:
+def _provider_endpoint(provider: str, settings: Settings, routing: Routing | None) -> Endpoint:
     spec = PROVIDERS[provider]
     key = settings.key(provider)
     if spec.key_name and key is None:
@@ -65,10 +69,13 @@ def _provider_endpoint(provider: str, settings: Settings) -> Endpoint:
             "or save it on the Settings page."
         )
     headers = {"X-OpenRouter-Title": "Character Studio"} if provider == "openrouter" else {}
-    return Endpoint(settings.base_url(provider), spec, key.secret if key else None, headers)
+    extra = {"provider": routing.as_body()} if routing else {}
+    return Endpoint(settings.base_url(provider), spec, key.secret if key else None, headers, extra)
 
 
-def _remote(name: ModelName, endpoint: Endpoint) -> Engine:
+def _remote(name: ModelName, endpoint: Endpoint, routing: Routing | None = None) -> Engine:
     # Without the port: the same server on another port tomorrow is still the same engine.
-    identity = Identity(re.sub(r":\d+$", "", origin_of(endpoint.base_url)))
+    identity = Identity(
+        re.sub(r":\d+$", "", origin_of(endpoint.base_url)), routing=routing.pins if routing else None
+    )
     return OpenAICompatible(name.full, name.model, endpoint, identity)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from core.engines.openai_compatible import kind_of_status
+from core.engines.failures import kind_of_status
 from core.errors import EngineError
 from core.names import PROVIDERS, Provider
 from core.settings import Settings, origin_of
@@ -106,7 +106,9 @@ def _worded(spec: Provider, address: str) -> Generator[None]:
 
 
 def _error(kind: str, message: str, status: int | None = None) -> EngineError:
-    return EngineError(message, kind=kind, stops_job=kind != "transient", status=status)
+    return EngineError(
+        message, kind=kind, stops_job=kind not in ("transient", "rate_limited"), status=status
+    )
 
 
 def _unreachable(spec: Provider, address: str) -> str:
@@ -123,6 +125,7 @@ def _refused(spec: Provider, address: str, status: int, kind: str) -> str:
         "forbidden": f"{spec.label} does not allow this key to be used here; check its permissions.",
         "model": f"There is no list of models at {address}; the address should end in /v1.",
         "redirect": f"{origin_of(address)} sends us to another address; use that one instead.",
+        "rate_limited": f"{spec.label} is busy or has trouble (HTTP {status}); test again in a minute.",
         "transient": f"{spec.label} is busy or has trouble (HTTP {status}); test again in a minute.",
     }
     return texts.get(kind, f"{spec.label} refused the request (HTTP {status}); check the address.")

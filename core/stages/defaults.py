@@ -8,7 +8,7 @@ from core.constitution import Constitution
 from core.names import ModelName, assistant_name, parse_model
 from core.prompts import Prompt
 from core.records import Sampling
-from core.stages.answers import AnswerJob, Role
+from core.stages.planning import AnswerJob, Role
 
 TEACHER = "glm-4.5-air"
 STUDENT = "meta-llama/llama-3.3-70b-instruct"
@@ -28,6 +28,7 @@ class Wishes:
     max_tokens: int | None = None
     seed: int = 0
     concurrency: int | None = None
+    fixed_concurrency: bool = False
     exchanges: bool = True
     thinking: bool = False
     assistant_name: str | None = None
@@ -76,5 +77,6 @@ def answer_job(
         assistant_name=name,
         exchanges=wishes.exchanges,
         thinking=wishes.thinking,
-        concurrency=wishes.concurrency or (8 if local else 10),
+        concurrency=wishes.concurrency,
+        fixed_concurrency=wishes.fixed_concurrency,
     )

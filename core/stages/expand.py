@@ -21,7 +21,7 @@ from core.prompt_lists import parse_prompts
 from core.prompt_review import CUT_OFF, EMPTY, QUOTA_FULL, Pools, review
 from core.records import Completion, Sampling
 from core.similarity import Near
-from core.stages.bulk import Request, answer_all
+from core.bulk import Request, answer_all
 from core.stages.expansion_plan import Ask, Planner, TraitProgress
 from core.stages.expansion_report import Dropped, ExpansionReport, dropped_path
 from core.store.general import PARTS

@@ -13,7 +13,7 @@ from core.constitution import Constitution, Trait
 from core.expansion import LENGTHS, Length, Mix, classify, messages_for, missing
 from core.prompt_review import Pools, asks
 from core.records import Sampling, content_hash
-from core.stages.bulk import Request
+from core.bulk import Request
 
 # Asked for in excess of what is missing: some candidates always repeat others. More where much was dropped.
 OVER_ASK = 1.3

@@ -15,7 +15,6 @@ last and complete means that it verifies, never that a file exists.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -23,15 +22,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from core.constitution import Constitution, parse
 from core.errors import RunError
 from core.names import safe_slug
 from core.prompts import Prompt
 from core.records import content_hash
 from core.settings import Settings
-from core.store.jsonl import Row, append_rows, read_json, read_rows, repair, write_json
+from core.store.answer_set import AnswerSet, by_key
+from core.store.finishing import file_hash
+from core.store.jsonl import append_rows, read_json, read_rows, repair, write_json
+from core.store.locks import held
+
+__all__ = ["AnswerSet", "Run", "by_key", "file_hash", "open_run", "run_folder", "runs_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,117 +87,13 @@ class Run:
 
     @contextmanager
     def locked(self, what: str = "run") -> Generator[None]:
-        """Hold the run for one writer; a second one gets a RunError instead of a mixed file."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / f".{what}.lock")
-        try:
-            with lock.acquire(timeout=10):
-                yield
-        except Timeout:
-            raise RunError(
-                f"Another job is writing to {self.id} ({what}). Wait for it or cancel it, then run again."
-            ) from None
+        """Hold the run for one writer; a second one gets a RunError instead of a mixed file.
 
-
-@dataclass(frozen=True, slots=True)
-class AnswerSet:
-    """One model's answers to a run's prompts under one set of settings."""
-
-    folder: Path
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the answers were asked with: model, sampling, template version."""
-        return read_json(self.folder / "settings.json") or {}
-
-    @property
-    def slug(self) -> str:
-        """The model's name in paths."""
-        return self.folder.name[:-9]
-
-    @property
-    def model(self) -> str:
-        """The model's full name."""
-        return str(self.settings.get("model", ""))
-
-    @property
-    def used_at(self) -> float:
-        """When answers last came in or a job last ran to its end, since 1970; 0 without answers."""
-        if not self.rows_path.exists() or not self.rows_path.stat().st_size:
-            return 0.0
-        manifest = self.folder / "manifest.json"
-        return max(path.stat().st_mtime for path in (self.rows_path, manifest) if path.exists())
-
-    @property
-    def rows_path(self) -> Path:
-        """The file that finished answers are appended to."""
-        return self.folder / "rows.jsonl"
-
-    @property
-    def errors_path(self) -> Path:
-        """The file that failures are appended to."""
-        return self.folder / "errors.jsonl"
-
-    def plan(self) -> dict[str, Row]:
-        """Every planned request by key: {key, prompt, trait, sample}."""
-        return by_key(read_rows(self.folder / "plan.jsonl").rows)
-
-    def extend_plan(self, requests: Iterable[Row]) -> None:
-        """Plan the requests that are not planned yet; durable before the first is sent."""
-        path = self.folder / "plan.jsonl"
-        repair(path)
-        known = self.plan()
-        fresh = [request for request in requests if request["key"] not in known]
-        if fresh:
-            append_rows(path, fresh)
-
-    def rows(self) -> dict[str, Row]:
-        """Finished answers by key; of two with one key the first counts."""
-        return by_key(read_rows(self.rows_path).rows)
-
-    def failures(self) -> dict[str, Row]:
-        """The last failure of every planned request that has no answer, by key."""
-        answered = self.rows()
-        failed = {row["key"]: row for row in read_rows(self.errors_path).rows}
-        return {key: row for key, row in failed.items() if key not in answered}
-
-    def repair(self) -> int:
-        """Set damaged lines aside before appending; returns how many there were."""
-        return repair(self.rows_path) + repair(self.errors_path)
-
-    def finalise(self) -> dict[str, Any]:
-        """Write the manifest: counts and the hash of the rows. Complete when no request is open."""
-        plan, rows, failures = self.plan(), self.rows(), self.failures()
-        manifest = {
-            "planned": len(plan),
-            "rows": len(plan.keys() & rows.keys()),
-            "failed": len(failures),
-            "complete": plan.keys() <= rows.keys(),
-            "rows_sha256": file_hash(self.rows_path),
-        }
-        write_json(self.folder / "manifest.json", manifest)
-        return manifest
-
-    def is_complete(self) -> bool:
-        """Whether the manifest says complete and its hash still fits the rows."""
-        manifest = read_json(self.folder / "manifest.json") or {}
-        return bool(manifest.get("complete")) and manifest["rows_sha256"] == file_hash(self.rows_path)
-
-
-def by_key(rows: Iterable[Row]) -> dict[str, Row]:
-    """Rows by their key; the first of equals stays."""
-    found: dict[str, Row] = {}
-    for row in rows:
-        found.setdefault(row["key"], row)
-    return found
-
-
-def file_hash(path: Path) -> str:
-    """Hex sha256 of a file; that of nothing for a missing one."""
-    if not path.exists():
-        return hashlib.sha256().hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        The message names the process that holds it. A lock whose process died is free at once.
+        """
+        what_of_what = self.id if what == "run" else f"{what} of {self.id}"
+        with held(self.folder / f".{what}.lock", what_of_what):
+            yield
 
 
 def run_folder(settings: Settings, run_id: str) -> Path:

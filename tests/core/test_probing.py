@@ -131,7 +131,7 @@ def test_other_secrets_of_the_environment_stay_here(
         (402, "credit", "add some"),
         (403, "forbidden", "permissions"),
         (404, "model", "end in /v1"),
-        (429, "transient", "in a minute"),
+        (429, "rate_limited", "in a minute"),
         (503, "transient", "in a minute"),
         (418, "refused", "HTTP 418"),
     ],
