@@ -41,7 +41,14 @@ class Sampling:
 
     def as_dict(self) -> dict[str, Any]:
         """Every field that decides an answer, as plain JSON."""
-        return asdict(self) | {"stop": list(self.stop)}
+        return {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "repetition_penalty": self.repetition_penalty,
+            "seed": self.seed,
+            "stop": list(self.stop),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,45 @@ def row_key(
             "sample": sample,
         }
     )
+
+
+class RowKeys:
+    """The same keys as `row_key`, for many requests that differ only in one message, sampling and sample.
+
+    What they share is put into words and hashed once: planning 100,000 rows then takes seconds.
+    """
+
+    def __init__(
+        self,
+        opening: Sequence[Message],
+        closing: Sequence[Message],
+        *,
+        model: str,
+        identity: Identity,
+        template_version: str,
+    ) -> None:
+        engine = canonical_json(identity.as_dict())
+        before = "".join(f"{canonical_json(message.as_dict())}," for message in opening)
+        after = "".join(f",{canonical_json(message.as_dict())}" for message in closing)
+        self._begun = hashlib.sha256(f'{{"engine":{engine},"messages":[{before}'.encode("ascii"))
+        self._middle = f'{after}],"model":{canonical_json(model)},"sample":'
+        self._template = f',"template":{canonical_json(template_version)}}}'
+        self._ends: dict[tuple[Sampling, int], bytes] = {}
+
+    def key(self, message: Message, sampling: Sampling, sample: int) -> str:
+        """The key of the request with this message between opening and closing."""
+        found = self._begun.copy()
+        found.update(canonical_json(message.as_dict()).encode("ascii"))
+        found.update(self._end(sampling, sample))
+        return found.hexdigest()
+
+    def _end(self, sampling: Sampling, sample: int) -> bytes:
+        end = self._ends.get((sampling, sample))
+        if end is None:
+            drawn = canonical_json(sampling.as_dict())
+            end = f'{self._middle}{sample},"sampling":{drawn}{self._template}'.encode("ascii")
+            self._ends[sampling, sample] = end
+        return end
 
 
 def prompt_id(text: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from core.cli.options import data_option, dry_run_option, json_option, provider_option
+from core.bulk.pace import Bounds
+from core.cli.options import budget_option, data_option, dry_run_option, json_option, provider_option
 from core.cli.output import Bar, Result, finish, say
 from core.constitution import Constitution
 from core.engines import Engine
@@ -20,9 +21,12 @@ from core.jobs import ProgressReporter
 from core.names import ModelName, parse_model
 from core.records import Sampling
 from core.settings import Settings, load_settings
+from core.spending import Ledger
+from core.stages.asking import bulk_for
 from core.stages.defaults import PROVIDER
 from core.stages.expand import ExpansionReport, expand
 from core.store.library import Library
+from core.store.price_table import PriceTable
 
 
 @click.command("prompts")
@@ -43,6 +47,7 @@ from core.store.library import Library
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--max-concurrency", "--concurrency", "concurrency", type=click.IntRange(1, 1000), default=8)
 @provider_option
+@budget_option
 @dry_run_option
 @data_option
 @json_option
@@ -67,7 +72,7 @@ def prompts(constitution: str, data: Path | None, as_json: bool, **flags: Any) -
             Result("prompts", planned=sum(missing.values()), more={"dry_run": True, "missing": missing}),
             as_json=as_json,
         )
-    report, seconds = _expand(library, character, engine, model, flags)
+    report, seconds = _expand(library, character, engine, model, flags, settings)
     _say_expansion(report)
     finish(_expansion_result(report, seconds, settings, constitution), as_json=as_json)
 
@@ -85,9 +90,21 @@ def _missing(
 
 
 def _expand(
-    library: Library, character: Constitution, engine: Engine, model: ModelName, flags: dict[str, Any]
+    library: Library,
+    character: Constitution,
+    engine: Engine,
+    model: ModelName,
+    flags: dict[str, Any],
+    settings: Settings,
 ) -> tuple[ExpansionReport, float]:
     started = time.monotonic()
+    bulk = bulk_for(
+        model,
+        engine,
+        Bounds(flags["concurrency"], flags["concurrency"]),
+        ledger=Ledger(flags["budget"]),
+        price=PriceTable(settings).lookup(model),
+    )
     sampling = Sampling(
         temperature=flags["temperature"],
         max_tokens=400 if model.provider == "local" else 2048,
@@ -98,7 +115,10 @@ def _expand(
 
     def report(done: int, planned: int, failed: int, note: str) -> None:
         bar(done, planned, failed)
-        reporter.update(stage="prompts", done=done, planned=planned, failed=failed, note=note)
+        figures = bulk.figures.as_dict(time.monotonic())
+        reporter.update(
+            stage="prompts", done=done, planned=planned, failed=failed, note=note, figures=figures
+        )
 
     async def go() -> ExpansionReport:
         try:
@@ -111,7 +131,7 @@ def _expand(
                 max_rounds=flags["rounds"],
                 traits=set(flags["traits"]) or None,
                 seed=flags["seed"],
-                concurrency=flags["concurrency"],
+                bulk=bulk,
                 on_progress=report,
             )
         finally:
@@ -146,6 +166,7 @@ def _expansion_result(report: ExpansionReport, seconds: float, settings: Setting
         dropped=dict(report.dropped),
         requests=report.requests,
         files=[str(settings.data_path / "constitutions" / "few-shot" / f"{name}.jsonl")],
+        cost_usd=report.cost_usd,
         seconds=seconds,
         more={"report": report.as_dict()},
     )

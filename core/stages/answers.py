@@ -289,6 +289,8 @@ class _Writer:
                 kind="exhausted",
                 attempts=result.attempts,
             )
+        if text == result.text and reasoning is None:
+            return result
         return replace(result, text=text, reasoning=reasoning or result.reasoning)
 
     def _row(self, tag: Row, completion: Completion) -> Row:

@@ -21,7 +21,8 @@ from core.prompt_lists import parse_prompts
 from core.prompt_review import CUT_OFF, EMPTY, QUOTA_FULL, Pools, review
 from core.records import Completion, Sampling
 from core.similarity import Near
-from core.bulk import Request, answer_all
+from core.bulk import Bulk, Request, answer_all
+from core.bulk.pace import Bounds, Pace
 from core.stages.expansion_plan import Ask, Planner, TraitProgress
 from core.stages.expansion_report import Dropped, ExpansionReport, dropped_path
 from core.store.general import PARTS
@@ -44,10 +45,12 @@ async def expand(
     traits: Collection[str] | None = None,
     seed: int = 0,
     concurrency: int = 8,
+    bulk: Bulk | None = None,
     on_progress: OnProgress = lambda done, planned, failed, note: None,
 ) -> ExpansionReport:
     """Write prompts until each trait has `per_trait`, its hand-written ones included, and say how it went.
 
+    `bulk` carries limits and money; without it `concurrency` requests are under way at once.
     `on_progress` gets the prompts there are, those there will be, failed requests, and the trait.
     Raises EngineError when the job must stop; what was kept before stays and is not asked for again.
     """
@@ -57,7 +60,8 @@ async def expand(
     with _alone(library, constitution.name):
         repair(dropped_path(library.shelf, constitution.name))
         intake = _Intake(library, constitution, chosen, per_trait, planner, on_progress)
-        await _rounds(intake, planner, engine, max_rounds, concurrency)
+        bulk = bulk or Bulk(pace=Pace(Bounds(ceiling=concurrency, adaptive=False)), warm_first=True)
+        await _rounds(intake, planner, engine, max_rounds, bulk)
     return intake.report
 
 
@@ -80,17 +84,15 @@ def _alone(library: Library, name: str) -> Generator[None]:
         lock.release()
 
 
-async def _rounds(
-    intake: _Intake, planner: Planner, engine: Engine, max_rounds: int, concurrency: int
-) -> None:
+async def _rounds(intake: _Intake, planner: Planner, engine: Engine, max_rounds: int, bulk: Bulk) -> None:
     """Every round that is needed and allowed; the few-shot file is derived even when one fails."""
     try:
         for number in range(1, max_rounds + 1):
             plan = planner.round(intake.traits, last=number == max_rounds)
-            if not plan:
+            if not plan or bulk.figures.left_out:
                 return
             intake.report.rounds = number
-            await intake.round(engine, plan, concurrency)
+            await intake.round(engine, plan, bulk)
     finally:
         intake.finish()
 
@@ -116,7 +118,7 @@ class _Intake:
         self._planned = sum(max(0, per_trait - len(trait.questions)) for trait in chosen)
         self._say("")
 
-    async def round(self, engine: Engine, plan: Sequence[Request[Ask]], concurrency: int) -> None:
+    async def round(self, engine: Engine, plan: Sequence[Request[Ask]], bulk: Bulk) -> None:
         """Ask a plan. Answers that came in before a failure are taken in all the same."""
         landed: dict[int, Completion | EngineError] = {}
         expected = 0
@@ -130,7 +132,7 @@ class _Intake:
                     expected += 1
 
             try:
-                await answer_all(engine, plan, on_done, concurrency=concurrency)
+                await answer_all(engine, plan, on_done, bulk=bulk)
             except EngineError as error:
                 self.report.fail(error.kind, error.attempts)
                 raise

@@ -17,7 +17,7 @@ from core.names import PROVIDERS, ModelName
 from core.pairs import TEMPLATE_VERSION, student_messages, teacher_messages
 from core.prices import Price, PriceRange, cost_range
 from core.prompts import Prompt
-from core.records import Message, Sampling, row_key
+from core.records import Message, RowKeys, Sampling
 from core.store.jsonl import Row, compact_key
 from core.store.runs import Run
 
@@ -72,13 +72,13 @@ def settings_of(job: AnswerJob, constitution: Constitution, engine: Engine) -> d
     }
 
 
-def messages_of(job: AnswerJob, constitution: Constitution, prompt: Prompt) -> list[Message]:
+def messages_of(job: AnswerJob, constitution: Constitution, prompt: str) -> list[Message]:
     """What is sent for one prompt."""
     if job.role == "student":
-        return student_messages(prompt.text)
+        return student_messages(prompt)
     return teacher_messages(
         constitution,
-        prompt.text,
+        prompt,
         assistant_name=job.assistant_name,
         exchanges=job.exchanges,
         thinking=job.thinking,
@@ -91,19 +91,34 @@ def planned_requests(job: AnswerJob, constitution: Constitution, engine: Engine)
     All prompts, then all again for the next sample; but where one request can bring several samples,
     those of a prompt stand together.
     """
+    frame = _Frame(job, constitution)
+    keys = RowKeys(
+        frame.opening,
+        frame.closing,
+        model=job.model.model,
+        identity=engine.identity,
+        template_version=TEMPLATE_VERSION,
+    )
+    samplings = [sampling_of_sample(job.sampling, sample) for sample in range(job.samples)]
     for prompt, sample in _order(job, together=engine.samples_at_once):
-        messages = messages_of(job, constitution, prompt)
-        sampling = sampling_of_sample(job.sampling, sample)
-        key = row_key(
-            messages,
-            model=job.model.model,
-            identity=engine.identity,
-            sampling=sampling,
-            template_version=TEMPLATE_VERSION,
-            sample=sample,
-        )
-        tag: Row = {"key": key, "prompt": prompt.id, "trait": prompt.trait, "sample": sample}
-        yield Request(tag, tuple(messages), sampling)
+        asked = Message("user", prompt.text)
+        tag: Row = {
+            "key": keys.key(asked, samplings[sample], sample),
+            "prompt": prompt.id,
+            "trait": prompt.trait,
+            "sample": sample,
+        }
+        yield Request(tag, (*frame.opening, asked, *frame.closing), samplings[sample])
+
+
+class _Frame:
+    """What stands before and after the prompt in every conversation of a job."""
+
+    def __init__(self, job: AnswerJob, constitution: Constitution) -> None:
+        mark = Message("user", "\0 the prompt stands here")
+        messages = messages_of(job, constitution, mark.content)
+        place = messages.index(mark)
+        self.opening, self.closing = tuple(messages[:place]), tuple(messages[place + 1 :])
 
 
 def _order(job: AnswerJob, *, together: bool) -> Iterator[tuple[Prompt, int]]:
