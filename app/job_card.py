@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from app import state
-from app.job_reads import Failures, failures_of, last_line_of, log_of, shell_of, speed
+from app.job_charts import (
+    CONFIG,
+    HEIGHT,
+    at_once_chart,
+    at_once_in_words,
+    calm,
+    is_drawable,
+    last_changes,
+    speed_chart,
+    speed_factor,
+    speed_in_words,
+    without_end,
+)
+from app.job_figures import doubt, facts_now, failed_so_far, number, roughly, spent, totals
+from app.job_reads import (
+    Failures,
+    History,
+    failures_of,
+    history_of,
+    last_line_of,
+    log_of,
+    shell_of,
+    speed,
+)
 from app.launch import cancel, last_job, resume
 from app.reads import settings
 from app.widgets import plain
@@ -17,6 +42,7 @@ from core.errors import CoreError
 from core.jobs import Job, Jobs, JobState
 
 PAGE = "jobs"
+Figures = Mapping[str, Any]
 Color = Literal["blue", "green", "orange", "red", "gray"]
 STATES: dict[JobState, tuple[str, str, Color]] = {
     "starting": ("Starting", ":material/hourglass_top:", "blue"),
@@ -31,6 +57,10 @@ STAGES = {"teacher": "The teacher speaks", "student": "The student answers", "pr
 NOUNS = {"teacher": "teacher answers", "student": "student answers", "prompts": "prompts"}
 PAGES = {"pairs": ("views/pairs.py", "See the pairs"), "prompts": ("views/prompts.py", "See the prompts")}
 LOG_HEIGHT = 320
+DOUBT = (
+    "These requests were on their way when the connection broke or the job was stopped. The provider may "
+    "charge for answers that never arrived, and again when they are asked anew. Only one answer is kept."
+)
 
 
 def draw_job(job: Job, *, is_open: bool, newer: Job | None) -> None:
@@ -49,7 +79,7 @@ def draw_line(job: Job, is_open: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(gap=None):
             st.markdown(f"**{plain(job.title)}**")
-            st.caption(plain(facts(job)))
+            st.caption(dotted(facts(job)))
         st.badge(word, icon=icon, color=color)
         st.button(
             "Close" if is_open else "Open",
@@ -59,6 +89,11 @@ def draw_line(job: Job, is_open: bool) -> None:
             on_click=show_job,
             args=(None if is_open else job.id,),
         )
+
+
+def dotted(text: str) -> str:
+    """Facts with dots between them, escaped; no line of a narrow screen begins with a dot."""
+    return plain(text).replace(" · ", "\u00a0· ")
 
 
 def facts(job: Job) -> str:
@@ -72,6 +107,8 @@ def facts(job: Job) -> str:
         noun = NOUNS.get(job.progress.stage, "")
         parts.append(f"{job.progress.done:,} of {job.progress.planned:,} {noun}".rstrip())
         parts += [f"{job.progress.failed:,} failed"] if job.progress.failed else []
+    if job.progress and number(job.progress.figures, "cost_usd"):
+        parts.append(spent(job.progress.figures, of_budget=False))
     return " · ".join(parts)
 
 
@@ -86,17 +123,37 @@ def draw_progress(job: Job) -> None:
     if rate := speed(job):
         left = max(0, progress.planned - progress.done - progress.failed)
         per = f"{rate:.1f} a second" if rate >= 1 else f"{rate * 60:.0f} a minute"
-        parts += [per, f"about {duration(left / rate)} left in this stage"]
-    st.progress(min(1.0, progress.done / progress.planned), text=plain(" · ".join(parts)))
+        parts += [per] if number(progress.figures, "per_second") is None else []
+        parts += [f"about {duration(roughly(left / rate))} left in this stage"]
+    share = max(0.0, min(1.0, progress.done / progress.planned))
+    st.progress(share, text=dotted(" · ".join(parts)))
+    draw_facts(progress.figures)
+
+
+def draw_facts(figures: Figures) -> None:
+    """Speed, how many at once, money and second tries in one quiet line."""
+    told, doubtful = facts_now(figures), doubt(figures)
+    if told or doubtful:
+        # Two lines even where one would do: a text that wraps now and then moves the page.
+        with st.container(gap="xxsmall"):
+            st.caption(dotted(told))
+            if doubtful:
+                st.caption(plain(doubtful), help=DOUBT, width="content")
 
 
 def draw_details(job: Job, newer: Job | None) -> None:
-    """Why it ended, what can be done, what failed, what it printed, and its command."""
+    """Why it ended, what can be done, how it went, what failed, what it printed, and its command."""
     failures = [] if job.active else failures_of(job)
+    history = history_of(job)
     if not job.active:
         st.markdown(plain(why_ended(job, failures)))
+        draw_totals(history)
     draw_actions(job, newer, failures)
+    draw_charts(job, history)
     draw_failures(failures)
+    if not failures:
+        draw_failed_so_far(job)
+    draw_changes(last_changes(history.moments))
     draw_log(job)
     with st.expander("For engineers: its command", icon=":material/terminal:", type="compact"):
         st.code(shell_of(job), language="bash", wrap_lines=True)
@@ -161,11 +218,62 @@ def draw_remove(job: Job) -> None:
         st.button("Remove", key=f"remove:{job.id}", on_click=remove, args=(job.id,))
 
 
+def draw_totals(history: History) -> None:
+    """What each stage took: requests, tokens, money."""
+    for stage, figures in history.totals.items():
+        told, doubtful = totals(figures), doubt(figures)
+        if told:
+            line = f"{NOUNS.get(stage, stage)}: {told}" + (f" · {doubtful}" if doubtful else "")
+            st.caption(dotted(line[:1].upper() + line[1:]), help=DOUBT if doubtful else None)
+
+
+def draw_charts(job: Job, history: History) -> None:
+    """How fast it went and how many it asked at once, each with its sentence; then what changed and why."""
+    moments = calm(history.moments) if job.active else without_end(history.moments)
+    if not is_drawable(moments):
+        return
+    ceiling = number(job.progress.figures, "ceiling") if job.progress else None
+    at_once = at_once_in_words(moments, ceiling, active=job.active)
+    unit = "second" if speed_factor(moments) == 1 else "minute"
+    left, right = st.columns(2, gap="medium")
+    with left:
+        draw_chart(f"Answers a {unit}", speed_chart(moments), speed_in_words(moments), f"speed:{job.id}")
+    with right:
+        draw_chart("Requests at once", at_once_chart(moments), at_once, f"at-once:{job.id}")
+
+
+def draw_chart(title: str, figure: Figure, sentence: str, key: str) -> None:
+    """A small chart under its title, and the same in words."""
+    with st.container(gap="xxsmall"):
+        st.markdown(f"**{plain(title)}**")
+        # A height of its own, so that nothing below moves while the chart is made anew.
+        with st.container(height=HEIGHT, border=False, gap=None):
+            st.plotly_chart(figure, key=key, height=HEIGHT, config=CONFIG, alt=sentence)
+        st.caption(plain(sentence))
+
+
+def draw_changes(changes: list[tuple[str, str]]) -> None:
+    """The last times that it asked more or fewer at once, and why."""
+    if changes:
+        with st.container(gap="xxsmall"):
+            st.markdown("**What changed, newest first**")
+            # One element: of several, some would already be new while others are still old.
+            st.caption("  \n".join(f"{plain(at)} &nbsp; {plain(why)}" for at, why in changes))
+
+
+def draw_failed_so_far(job: Job) -> None:
+    """How many answers failed and why, while it runs or where nothing more is known."""
+    found = failed_so_far(job.progress.figures if job.progress else {})
+    told = [plain(f"{counted(count, 'answer')} failed: {reason}") for reason, count in found]
+    if told:
+        st.caption("  \n".join(f":material/error: {line}" for line in told))
+
+
 def draw_failures(failures: list[Failures]) -> None:
     """What did not get an answer, reason by reason."""
-    for number, group in enumerate(failures):
+    for place, group in enumerate(failures):
         label = plain(f"{counted(group.count, 'answer')} failed: {group.reason}")
-        with st.expander(label, icon=":material/error:", type="compact", key=f"failed-{number}"):
+        with st.expander(label, icon=":material/error:", type="compact", key=f"failed-{place}"):
             st.text(group.message)
             for role in dict.fromkeys(failed.role for failed in group.examples):
                 asked = [failed for failed in group.examples if failed.role == role]

@@ -1,4 +1,4 @@
-"""What the Jobs page reads about a job: its speed, its command, its log, and the answers that failed."""
+"""What the Jobs page reads about a job: its speed, history, command, log, and the answers that failed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from typing import Any
 import streamlit as st
 
 from app.commands import shell_line
+from app.job_charts import Moment, tidy
+from app.job_figures import number, reason_in_words
 from app.reads import settings
 from core.jobs import Job
 from core.jobs.logs import last_words, log_tail
+from core.jobs.progress import HISTORY, read_history
 from core.store.runs import AnswerSet, Run, runs_of
 
 ROLES = ("teacher", "student")
@@ -25,21 +28,6 @@ LOG_LINES = 200
 # A speed measured over less than this jumps about.
 SHORTEST_LOOK_S = 3.0
 MOST_SIGHTINGS = 500
-
-REASONS = {
-    "transient": "The provider was busy or had trouble",
-    "timeout": "No answer in time",
-    "connection": "The connection broke",
-    "unreachable": "No server answered",
-    "empty": "The answer was empty",
-    "unreadable": "The answer could not be read",
-    "refused": "The provider refused",
-    "key": "The key was not accepted",
-    "credit": "There was no credit left",
-    "forbidden": "The account may not do this",
-    "model": "The model was not found",
-    "redirect": "The server pointed to another address",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +89,9 @@ def _failed_rows(folder: str, stamp: tuple[float, ...]) -> list[dict[str, Any]]:
 
 
 def _group(kind: str, status: int | None, rows: list[tuple[dict[str, Any], Failed]]) -> Failures:
-    reason = REASONS.get(kind, kind or "Unknown reason") + (
-        f" (HTTP {status})" if status not in (None, 200) else ""
-    )
     messages = Counter(str(row.get("message", "")) for row, _ in rows)
-    return Failures(
-        reason, messages.most_common(1)[0][0], len(rows), tuple(failed for _, failed in rows[:EXAMPLES])
-    )
+    examples = tuple(failed for _, failed in rows[:EXAMPLES])
+    return Failures(reason_in_words(kind, status), messages.most_common(1)[0][0], len(rows), examples)
 
 
 def shell_of(job: Job) -> str:
@@ -119,11 +103,15 @@ def shell_of(job: Job) -> str:
 
 
 def log_of(job: Job) -> str:
-    """The end of the job's log, without the last line of `--json`, which is for programs."""
+    """The end of the job's log, without the line of `--json`, which is for programs."""
     lines = log_tail(job.log_path, LOG_LINES).rstrip().split("\n")
-    if lines[-1].startswith("{") and lines[-1].endswith("}"):
-        lines.pop()
-    return "\n".join(lines)
+    # A stopped job says a word after it.
+    before, end = lines[:-3], lines[-3:]
+    return "\n".join([*before, *(line for line in end if not _is_for_programs(line))]).rstrip()
+
+
+def _is_for_programs(line: str) -> bool:
+    return line.startswith("{") and line.endswith("}")
 
 
 def last_line_of(job: Job) -> str:
@@ -131,14 +119,49 @@ def last_line_of(job: Job) -> str:
     return last_words(job.log_path)
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """How a job went: its moments in order, and the last figures of each stage, the stages in order."""
+
+    moments: list[Moment]
+    totals: dict[str, dict[str, Any]]
+
+
+def history_of(job: Job) -> History:
+    """What the job noted while it ran; empty for one that noted nothing."""
+    path = job.folder / HISTORY
+    try:
+        found = path.stat()
+    except OSError:
+        return _with_last(History([], {}), job)
+    return _with_last(_history(str(path), (found.st_size, found.st_mtime_ns)), job)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _history(path: str, stamp: tuple[int, int]) -> History:
+    rows = read_history(Path(path))
+    totals = {str(row.get("stage")): row["figures"] for row in rows if isinstance(row.get("figures"), dict)}
+    return History(tidy(rows), totals)
+
+
+def _with_last(history: History, job: Job) -> History:
+    """With the present figures, which are newer than any noted ones."""
+    if job.progress is None or not job.progress.figures:
+        return history
+    last = {job.progress.stage: dict(job.progress.figures)}
+    return History(history.moments, history.totals | last)
+
+
 def speed(job: Job) -> float | None:
-    """Rows a second since this server first saw the stage; None before that can be told.
+    """Rows a second as the job itself says, else since this server first saw the stage; None: not yet.
 
     Counted from the first sight, not from the start: a resumed job begins with what is there already.
     """
     progress = job.progress
     if progress is None:
         return None
+    if per_second := number(progress.figures, "per_second"):
+        return per_second
     done_then, then = _first_sight().setdefault((job.id, progress.stage), (progress.done, progress.at))
     passed = progress.at - then
     if passed < SHORTEST_LOOK_S or progress.done <= done_then:

@@ -10,6 +10,9 @@ from app.reads import settings
 from core.errors import CoreError
 from core.jobs import Job, Jobs
 
+# What a job that does not listen is given before it is killed.
+GRACE_S = 3.0
+
 
 def active_job(subject: str) -> Job | None:
     """The job that now runs for a subject, such as "pairs:pirate"; None when there is none."""
@@ -43,9 +46,9 @@ def launch(words: Sequence[str], *, title: str, subject: str, token: str, page: 
 
 
 def cancel(job_id: str, page: str) -> None:
-    """End a job; finished rows stay."""
+    """End a job within five seconds; finished rows stay."""
     try:
-        Jobs(settings()).cancel(job_id)
+        Jobs(settings()).cancel(job_id, grace_s=GRACE_S)
         state.say_once("Stopped. Finished answers are kept.", ":material/stop_circle:")
     except CoreError as error:
         state.complain(page, str(error))

@@ -78,7 +78,7 @@ def test_the_readmes_shell_commands_end_in_a_dpo_file_and_ask_nothing_twice(tmp_
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    lines = [line for line in character_lines() if "--constitution pirate" in line]
+    lines = [line for line in character_lines() if "pirate" in line and "openrouter/" not in line]
     assert len(lines) == 3
     first = [run(line) for line in lines]
     path = Path(str(first[-1]["files"][0]))  # type: ignore[index]

@@ -9,6 +9,7 @@ from app.engine_cards import OWN, REMOTE, draw_provider, draw_server
 from app.price_card import draw_prices
 from app.reads import settings
 from app.storage import free_space, used_by
+from app.vllm_card import draw_vllm
 from app.widgets import command, page_head, plain
 from app.wording import size
 from core.embedded.catalogue import MODELS
@@ -55,6 +56,7 @@ def page() -> None:
     st.subheader("On this computer", anchor=False)
     for model in MODELS.values():
         draw_embedded(model)
+    draw_vllm()
     st.subheader("Providers", anchor=False)
     for spec in REMOTE:
         draw_provider(spec)

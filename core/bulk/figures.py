@@ -13,6 +13,7 @@ from typing import Any
 
 from core.bulk.pace import Bounds, Change, Pace
 from core.errors import EngineError
+from core.prices import Price
 from core.records import Completion
 from core.spending import Ledger
 
@@ -39,12 +40,18 @@ class Figures:
     served: dict[str, int] = field(default_factory=dict[str, int])
     _pace: Pace = field(default_factory=lambda: Pace(Bounds()), repr=False)
     _ledger: Ledger = field(default_factory=lambda: Ledger(None), repr=False)
+    _price: Price | None = field(default=None, repr=False)
     _begun: float = 0.0
     _marks: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]], repr=False)
 
-    def begin(self, now: float, pace: Pace, ledger: Ledger) -> None:
+    def begin(self, now: float, pace: Pace, ledger: Ledger, price: Price | None) -> None:
         """Note when the stage began and whose limit and money it uses."""
-        self._pace, self._ledger, self._begun = pace, ledger, now
+        self._pace, self._ledger, self._price, self._begun = pace, ledger, price, now
+
+    @property
+    def knows_cost(self) -> bool:
+        """Whether anything can be said about money: a price is known, or the provider told one."""
+        return self._price is not None or self._ledger.spent_usd > 0
 
     def end(self, now: float) -> None:
         """Note how long it took."""
@@ -69,7 +76,12 @@ class Figures:
     def troubled(self, error: EngineError) -> None:
         """A request brought no answer; it may be asked again."""
         self.rate_limited += error.kind == "rate_limited"
-        self.maybe_billed += error.maybe_billed
+        if error.maybe_billed:
+            self.doubted()
+
+    def doubted(self) -> None:
+        """A request left and its answer never came: it may be billed, unless it was free anyway."""
+        self.maybe_billed += not (self._price and self._price.is_free)
 
     def failed(self, error: EngineError) -> None:
         """A row failed for good."""
@@ -102,10 +114,10 @@ class Figures:
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
             "cached_tokens": self.cached_tokens,
-            "cost_usd": round(ledger.spent_usd, 6),
+            "cost_usd": round(ledger.spent_usd, 6) if self.knows_cost else None,
             "budget_usd": ledger.budget_usd,
             "maybe_double_billed": self.maybe_billed,
-            "maybe_usd": round(ledger.maybe_usd, 6),
+            "maybe_usd": None if self._price is None else round(ledger.maybe_usd, 6),
             "reasons": dict(self.reasons),
         }
 

@@ -97,6 +97,7 @@ class Pace:
         self._rounds_to_wait = 1
         self._step = 1.0
         self._burst = 0
+        self._told = int(self.limit)
         self._latency = 0.0
         self._clean = 0.0
         self._cut_at = float("-inf")
@@ -223,10 +224,26 @@ class Pace:
         """The rest of a burst: a refused slot is not filled again, and a long burst closes more of them."""
         self._burst += 1
         self.limit = max(1.0, min(self.limit - self._burst // 5, float(self.in_flight)))
+        self._retell()
+
+    def _retell(self) -> None:
+        """Let the last change say where the burst ended; where it was read already, tell of the rest."""
+        limit = int(self.limit)
+        if self.changes:
+            last = self.changes[-1]
+            told = last.why.rsplit(": now ", 1)[0]
+            if "at once was too many" in told:
+                self.changes[-1] = Change(last.at, limit, last.rate, f"{told}: now {limit}")
+        elif limit < self._told:
+            self.changes.append(
+                Change(self._cut_at, limit, self.rate, f"More was refused (HTTP 429): now {limit}")
+            )
+        self._told = limit
 
     def _set(self, limit: float, now: float, why: str) -> None:
         self.limit = min(limit, self.limit)
-        self.changes.append(Change(now, int(self.limit), self.rate, f"{why}: now {int(self.limit)}"))
+        self._told = int(self.limit)
+        self.changes.append(Change(now, self._told, self.rate, f"{why}: now {self._told}"))
 
     # ---- how the rate moves
 

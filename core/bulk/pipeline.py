@@ -130,7 +130,7 @@ class _Pipeline(Generic[Tag]):
         """Until every row is settled, or one outcome ends it all."""
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
-        self._figures.begin(self._loop.time(), self._pace, self._bulk.ledger)
+        self._figures.begin(self._loop.time(), self._pace, self._bulk.ledger, self._bulk.price)
         self._fill()
         self._end_if_done()
         if not self._bulk.warm_first:
@@ -209,7 +209,7 @@ class _Pipeline(Generic[Tag]):
         except asyncio.CancelledError:
             # It was sent, and nobody waits for its answer any more: it may be billed all the same.
             self._pace.neutral()
-            self._figures.maybe_billed += 1
+            self._figures.doubted()
             self._bulk.ledger.doubt(row.reserved, row.reserved)
             raise
 

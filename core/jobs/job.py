@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 JOB_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
@@ -14,7 +15,10 @@ JobState = Literal["starting", "running", "done", "incomplete", "failed", "cance
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is, in its own unit (rows, steps, bytes). `planned` 0 means not known yet."""
+    """How far a job is, in its own unit (rows, steps, bytes). `planned` 0 means not known yet.
+
+    `figures` is what else the verb counts (requests, cost …); {} when it counts nothing else.
+    """
 
     stage: str
     done: int
@@ -22,6 +26,7 @@ class Progress:
     failed: int
     note: str
     at: float
+    figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,7 +266,8 @@ class _Writer:
         ]
         if last or now - self._history_at >= HISTORY_EVERY_S:
             self._history_at = now
-            changes.append(row())
+            # The last one keeps the stage's totals, which the next stage's progress replaces.
+            changes.append({**row(), "figures": standing.figures} if last else row())
         return tuple(changes)
 
     def _close_tally(self) -> None:

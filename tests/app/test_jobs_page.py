@@ -107,6 +107,13 @@ def test_what_a_job_prints_is_text_and_never_markdown() -> None:
         assert "<b>" not in str(element.value)
 
 
+def test_what_is_for_programs_is_not_shown_even_when_a_word_follows_it() -> None:
+    job = ended(start("print('at work'); print('{\"verb\": \"x\"}'); print('Stopped.')", title="A"))
+    app = opened(job)
+    [log] = [element.value for element in app.code if element.value.startswith("at work")]
+    assert log == "at work\nStopped."
+
+
 def test_a_done_job_can_only_leave_the_list() -> None:
     job = ended(start("print('fine')"))
     app = opened(job)
@@ -139,6 +146,105 @@ def test_failed_answers_are_grouped_by_reason_and_can_be_asked_for_again() -> No
     assert texts.count(NASTY) == 20 + 1
     assert "And 5 more" in words(app).replace("\\", "")
     assert button(app, "Retry these 26").key == f"resume:{job.id}"
+
+
+# --- figures and history ---
+
+COUNTS = """
+import time
+from core.jobs import ProgressReporter
+reporter = ProgressReporter.from_environment()
+figures = {"requests": 44, "retries": 3, "in_flight": 20, "waiting": 0, "limit": 37, "ceiling": 64,
+           "per_second": 31.2, "tokens_in": 9000, "tokens_out": 800, "cost_usd": 0.42, "budget_usd": 5.0,
+           "maybe_double_billed": 3, "maybe_usd": 0.002, "reasons": {"timeout": 2}}
+reporter.update(stage="teacher", done=30, planned=120, failed=2, figures=figures)
+for second, (limit, why) in enumerate([(8, ""), (38, ""), (37, "38 at once was too many: now 37 ![x](y)"),
+                                       (37, ""), (37, ""), (37, ""), (37, "")]):
+    reporter.note_history({"at": 1795392900 + 2 * second, "stage": "teacher", "limit": limit,
+                           "in_flight": limit, "per_second": 3.0 * second, "why": why})
+reporter.flush()
+"""
+
+
+def charts(app: AppTest) -> list[Any]:
+    return list(app.get("plotly_chart"))
+
+
+def told(app: AppTest) -> str:
+    return words(app).replace("\\", "").replace("\u00a0", " ")
+
+
+def test_a_running_job_with_figures_shows_speed_money_doubts_failures_and_why_it_slowed() -> None:
+    job = running(start(COUNTS + WORKS_ON, title="Pairs"), "at work")
+    app = opened(job)
+    assert "31 answers a second · 20 of at most 64 at once · $0.42 of $5.00 spent · 3 asked again" in told(
+        app
+    )
+    assert "3 possibly billed twice" in told(app)
+    [doubt] = [element for element in app.caption if "billed twice" in element.value]
+    assert "charge" in doubt.help
+    assert "2 answers failed: No answer in time" in told(app)
+    assert "38 at once was too many: now 37" in told(app)
+    assert "![x](y)" not in words(app)
+    assert len(charts(app)) == 2
+    assert "It settled at 37 at once; 38 at once was too many." in told(app)
+    [bar] = app.progress
+    assert "3 s left" in bar.text or "5 s left" in bar.text
+    app.button(key=f"cancel:{job.id}").click().run()
+    assert not app.exception
+    assert len(charts(app)) == 2
+
+
+def test_an_ended_job_keeps_its_charts_and_totals() -> None:
+    job = ended(start(COUNTS + "raise SystemExit(3)", title="Pairs"))
+    app = opened(job)
+    assert not app.exception
+    assert len(charts(app)) == 2
+    assert "Teacher answers: 44 requests · 3 asked again · 9,000 tokens in · 800 out" in told(app)
+    assert "2 answers failed: No answer in time" in told(app)
+    assert "$0.42" in told(tab("jobs"))
+
+
+def test_each_stage_keeps_its_own_totals() -> None:
+    closing = (
+        "from core.jobs import ProgressReporter\n"
+        "reporter = ProgressReporter.from_environment()\n"
+        "reporter.note_history({'at': 1.0, 'stage': 'teacher', 'why': '', 'figures': {'requests': 7}})\n"
+        "reporter.update(stage='student', done=1, planned=1, figures={'requests': 9})\n"
+    )
+    app = opened(ended(start(closing)))
+    assert "Teacher answers: 7 requests" in told(app)
+    assert "Student answers: 9 requests" in told(app)
+
+
+def test_a_job_from_before_there_were_figures_shows_no_charts() -> None:
+    report = (
+        "from core.jobs import ProgressReporter\n"
+        "ProgressReporter.from_environment().update(stage='teacher', done=3, planned=3)\n"
+    )
+    app = opened(ended(start(report)))
+    assert not app.exception
+    assert not charts(app)
+    assert "3 of 3 teacher answers" in told(app)
+
+
+@pytest.mark.parametrize(
+    "figures",
+    ['"many"', '{"limit": "x", "cost_usd": NaN, "reasons": [1], "requests": -1}', "[[]]", "1e999"],
+)
+def test_damaged_figures_and_history_never_break_the_page(figures: str) -> None:
+    job = ended(start("print('fine')"))
+    whole = '{"stage": "teacher", "done": 1, "planned": 2, "failed": 0, "note": "", "at": 5.0, "figures": '
+    (job.folder / "progress.json").write_text(whole + figures + "}")
+    lines = ['{"at": 1, "limit": {}, "why": 3}', '{"at": 1e300}', "nonsense", '{"at": 2, "limit": -7}']
+    lines += [
+        '{"at": 3, "stage": null, "per_second": "fast", "figures": {"requests": []}}',
+        '{"at": 4, "li',
+    ]
+    (job.folder / "history.jsonl").write_text("\n".join(lines))
+    app = opened(job)
+    assert not app.exception
+    assert "1 of 2 teacher answers" in told(app)
 
 
 def test_a_job_that_is_gone_is_said_to_be_gone() -> None:
