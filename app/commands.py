@@ -6,19 +6,25 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
-Flags = Mapping[str, str | int | float | bool | None]
+Flags = Mapping[str, str | int | float | bool | tuple[str, ...] | None]
 
 
 def verb_words(verb: str, name: str | None, flags: Flags) -> list[str]:
-    """A verb and its flags as words: None and False leave a flag out, True sets it bare."""
+    """A verb and its flags as words: None and False leave a flag out, True sets it bare.
+
+    A tuple repeats the flag for each of its values.
+    """
     words = [*verb.split(), *([name] if name else [])]
     for flag, value in flags.items():
-        if value is None or value is False:
-            continue
-        words.append(f"--{flag}")
-        if value is not True:
-            words.append(str(value))
+        for one in value if isinstance(value, tuple) else (value,):
+            words += _flag_words(flag, one)
     return words
+
+
+def _flag_words(flag: str, value: str | int | float | bool | None) -> list[str]:
+    if value is None or value is False:
+        return []
+    return [f"--{flag}"] if value is True else [f"--{flag}", str(value)]
 
 
 def job_argv(words: Sequence[str]) -> list[str]:

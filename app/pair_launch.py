@@ -9,23 +9,37 @@ import streamlit as st
 from app import state
 from app.commands import verb_words
 from app.launch import active_job, launch
+from app.launch_estimate import Asked, quote
+from app.launch_options import (
+    BUDGET,
+    chosen,
+    draw_advanced,
+    draw_budget,
+    no_limit_without_price,
+    unpriced,
+)
+from app.launch_quote import Quote
 from app.reads import judged_pairs, library, run_of_character
 from app.sidebar import title_of
 from app.widgets import job_progress, plain
-from app.wording import duration
-from core.names import parse_model
+from app.wording import counted
+from core.errors import CoreError, SettingsError
+from core.names import ModelName, parse_model
+from core.prices import money
 from core.stages.defaults import PROVIDER
 from core.stages.dpo_data import PairJob
 
 PAGE = "pairs"
 PREVIEW = 4
 EMBEDDED = "local/smollm2-135m"
-# Measured on two cores without a GPU (bench/README.md).
-SECONDS_AN_ANSWER = 3.5
 
 MODEL_HELP = (
     "provider/model, for example local/smollm2-135m, openrouter/z-ai/glm-4.5-air, ollama/llama3.1, "
     "or an address such as http://127.0.0.1:9000/v1#my-model. Keys are kept on the Engines and keys page."
+)
+RANGE_HELP = (
+    "The low end takes answers of ordinary length, the high end every answer as long as it may be. "
+    "A question that has to be asked twice costs twice."
 )
 
 
@@ -37,10 +51,12 @@ class Engines:
     student: str
     samples: int = 1
 
-    @property
-    def local(self) -> bool:
-        """Whether both run on this computer."""
-        return self.teacher.startswith("local/") and self.student.startswith("local/")
+    def models(self) -> tuple[ModelName, ...]:
+        """Teacher and student by name, or nothing while one of them is none."""
+        try:
+            return tuple(parse_model(typed, default=PROVIDER) for typed in (self.teacher, self.student))
+        except SettingsError:
+            return ()
 
     def job(self) -> PairJob:
         """How their answers are joined. Raises SettingsError for a name that is none."""
@@ -50,9 +66,9 @@ class Engines:
         )
 
     def words(self, name: str, limit: int | None) -> list[str]:
-        """The command that makes pairs of a character with them."""
+        """The command that makes pairs of a character with them, with what was added on the page."""
         flags = {"teacher": self.teacher, "student": self.student, "limit": limit, "K": self.samples}
-        return verb_words("pipeline", name, flags)
+        return verb_words("pipeline", name, flags | dict(chosen(self.models()).flags()))
 
     def pair_words(self, name: str) -> list[str]:
         """The command that writes the DPO file of these two."""
@@ -93,17 +109,108 @@ def model_input(label: str) -> str:
 
 
 def actions(name: str, engines: Engines, planned: int) -> None:
-    """The preview button, and the launch of more with its size said first."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        make_button(name, engines, PREVIEW, primary=True)
-        limit = st.number_input(
-            "How many prompts", 1, max(1, planned), min(24, max(1, planned)), key="limit", width=160
-        )
-        make_button(name, engines, int(limit), primary=False)
-        st.caption(size_of(engines, int(limit), planned))
+    """The preview button and the launch of more, each with what it takes said first."""
+    models = engines.models()
+    preview = st.container(horizontal=True, vertical_alignment="center")
+    many = st.container(horizontal=True, vertical_alignment="bottom")
+    below = st.container(gap="small")
+    with many:
+        limit = how_many(planned)
+        draw_budget(models)
+    draw_advanced(models)
+    plan = plan_of(name, engines, limit)
+    with preview:
+        make_button(plan, PREVIEW, primary=True)
+        if plan.preview:
+            st.caption(plain(plan.preview.headline()))
+    with many:
+        make_button(plan, limit, primary=False)
+        draw_suggestion(plan)
+    with below:
+        draw_plan(plan, planned)
 
 
-def make_button(name: str, engines: Engines, limit: int, *, primary: bool) -> None:
+def how_many(planned: int) -> int:
+    """The field for how many prompts are asked."""
+    most = max(1, planned)
+    return int(st.number_input("How many prompts", 1, most, min(24, most), key="limit", width=160))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the two buttons would start and what that takes; None where it cannot be told.
+
+    `trouble` says why nothing can start, `running` that a job does already.
+    """
+
+    name: str
+    engines: Engines
+    preview: Quote | None = None
+    more: Quote | None = None
+    trouble: str = ""
+    running: bool = False
+
+
+def plan_of(name: str, engines: Engines, limit: int) -> Plan:
+    """What is asked and what it takes; while a job runs nothing is counted, as its files grow."""
+    models = engines.models()
+    if active_job(f"{PAGE}:{name}") is not None:
+        return Plan(name, engines, running=True)
+    if not models:
+        return Plan(name, engines)
+    options = chosen(models)
+    asked = [Asked(name, *models, engines.samples, count, options) for count in (PREVIEW, limit)]
+    try:
+        preview, more = (quote(one) for one in asked)
+    except CoreError as error:
+        return Plan(name, engines, trouble=str(error))
+    return Plan(name, engines, preview, more, no_limit_without_price(models) or "")
+
+
+def draw_plan(plan: Plan, planned: int) -> None:
+    """What making pairs takes, and what stands in its way."""
+    if plan.running:
+        st.caption("A job makes pairs now. What more of them take is counted when it has ended.")
+    if plan.more:
+        draw_quote(plan.more, planned)
+    if plan.trouble:
+        st.error(plain(plan.trouble), icon=":material/error:")
+    unknown = unpriced(plan.engines.models())
+    if plan.trouble or unknown:
+        priced = not (plan.more and unknown)
+        label = "Engines and keys" if priced else f"Add the price of {unknown[0]}"
+        icon = ":material/key:" if priced else ":material/sell:"
+        st.page_link("views/settings.py", label=plain(label), icon=icon)
+
+
+def draw_quote(more: Quote, planned: int) -> None:
+    """Price, calls and time; then each side; then what a limit does."""
+    st.markdown(plain(more.headline()), help=RANGE_HELP if more.cost.high else None)
+    early, words = more.limit_words(state.widget(BUDGET))
+    lines = [*more.details(), "" if early else words, f"{counted(planned, 'prompt')} in all."]
+    # One block with line breaks: three captions would stand as far apart as paragraphs.
+    st.caption("  \n".join(plain(line) for line in lines if line))
+    if early:
+        st.warning(plain(words), icon=":material/hourglass_bottom:")
+
+
+def draw_suggestion(plan: Plan) -> None:
+    """One click to a limit that lets everything through."""
+    sensible = plan.more.sensible_limit() if plan.more else None
+    if sensible is None or state.widget(BUDGET) is not None:
+        return
+    st.button(
+        plain(f"Limit to {money(sensible)}"),
+        key="pairs:sensible-limit",
+        type="tertiary",
+        icon=":material/savings:",
+        on_click=state.fill,
+        args=(BUDGET, sensible),
+        help="The high estimate rounded up: everything fits, and nothing beyond it is spent.",
+    )
+
+
+def make_button(plan: Plan, limit: int, *, primary: bool) -> None:
     """A button that starts making pairs; its token makes a double click one job."""
     button = f"pairs:{'preview' if primary else 'make'}"
     st.button(
@@ -112,13 +219,17 @@ def make_button(name: str, engines: Engines, limit: int, *, primary: bool) -> No
         type="primary" if primary else "secondary",
         icon=":material/play_arrow:" if primary else ":material/rocket_launch:",
         shortcut="P" if primary else None,
+        disabled=plan.running or bool(plan.trouble) or not plan.engines.models(),
         on_click=start,
-        args=(name, engines, limit, state.click_token(button), button),
+        args=(plan.name, plan.engines, limit, state.click_token(button), button),
     )
 
 
 def start(name: str, engines: Engines, limit: int, token: str, button: str) -> None:
-    """Start making pairs; for callbacks."""
+    """Start making pairs; for callbacks. A limit typed since the button was drawn counts."""
+    if hindrance := no_limit_without_price(engines.models()):
+        state.complain(PAGE, hindrance)
+        return
     launch(
         engines.words(name, limit),
         title=f"{limit} pairs of {title_of(name)}",
@@ -127,15 +238,6 @@ def start(name: str, engines: Engines, limit: int, token: str, button: str) -> N
         page=PAGE,
     )
     state.spend_token(button)
-
-
-def size_of(engines: Engines, limit: int, planned: int) -> str:
-    """What a launch means, in calls, time and money, before the click."""
-    calls = 2 * limit * engines.samples
-    if engines.local:
-        time = duration(calls * SECONDS_AN_ANSWER)
-        return f"{calls} answers, about {time} on this computer, free. {planned} prompts in all."
-    return f"{calls} calls; those to a provider cost what it charges. {planned} prompts in all."
 
 
 @st.fragment(run_every=1.0)

@@ -207,6 +207,11 @@ def clear(key: str) -> None:
     st.session_state[key] = ""
 
 
+def fill(key: str, value: Any) -> None:
+    """Put a value into a widget; for callbacks."""
+    st.session_state[key] = value
+
+
 def remember_decision(run: str, pair: str) -> None:
     """Keep which pair was decided last, for undo."""
     _set(f"decided:{run}", [*_get(f"decided:{run}", []), pair])

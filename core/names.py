@@ -53,7 +53,9 @@ HERE = frozenset(("local", "vllm", "ollama", "lmstudio", "fake"))
 PROVIDERS: dict[str, Provider] = {
     spec.name: spec
     for spec in (
-        Provider("local", "On this computer", "", None, "repeat_penalty", can_prefill=True, at_once=8, start=8),
+        Provider(
+            "local", "On this computer", "", None, "repeat_penalty", can_prefill=True, at_once=8, start=8
+        ),
         Provider("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         Provider("together", "Together", "https://api.together.ai/v1", "TOGETHER_API_KEY"),
         Provider(
@@ -73,9 +75,7 @@ PROVIDERS: dict[str, Provider] = {
             at_once=256,
             start=64,
         ),
-        Provider(
-            "ollama", "Ollama", "http://127.0.0.1:11434/v1", penalty_field=None, at_once=4, start=4
-        ),
+        Provider("ollama", "Ollama", "http://127.0.0.1:11434/v1", penalty_field=None, at_once=4, start=4),
         Provider(
             "lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", None, "repeat_penalty", at_once=4, start=4
         ),

@@ -24,7 +24,11 @@ from dataclasses import dataclass, field
 COOLDOWN_S = 1.0
 # How long ago still counts as "recently taken".
 MEMORY_S = 10.0
+LONG_MEMORY_S = 30.0
 RATE_STEP_S = 2.0
+# Between two steps near the refused rate there are at least that many requests.
+RATE_STEP_REQUESTS = 16
+FEW_A_SECOND = 5.0
 RATE_GROWTH = 0.01
 FASTEST_RATE_GROWTH = 0.25
 RATE_MARGIN = 0.98
@@ -135,6 +139,7 @@ class Pace:
     def sent(self, now: float) -> int:
         """Count a request in; returns its level, which comes back with its outcome."""
         self.in_flight += 1
+        self._count_start(now)
         if self.rate is not None:
             # At most a twentieth of a second is made up for when the sender was late.
             self._next_send = max(self._next_send, now - 0.05) + 1 / self.rate
@@ -147,9 +152,9 @@ class Pace:
         self.in_flight -= 1
         self._outcomes.append(True)
         self._taken.turn(now)
+        self._refused.turn(now)
         self._taken.add(level)
         self._latency += 0.1 * (now - sent_at - self._latency) if self._latency else now - sent_at
-        self._count_start(sent_at)
         if self.bounds.adaptive:
             self._grow_rate(now)
             if level >= SATURATED * self.limit:
@@ -158,8 +163,10 @@ class Pace:
     def refused(self, level: int, now: float, sent_at: float) -> None:
         """HTTP 429 and its like: too many at once, or too many a second."""
         self.in_flight -= 1
+        self._taken.turn(now)
         self._refused.turn(now)
         self._refused.add(level)
+        self._forget_start(sent_at)
         if not self.bounds.adaptive:
             return
         self._clean = 0.0
@@ -171,16 +178,16 @@ class Pace:
             self._shrink()
 
     def troubled(self, now: float) -> None:
-        """The server failed (5xx): growth waits a quarter of a round; nothing is cut."""
+        """The server failed (5xx): it takes back the growth of two answers; nothing is cut."""
         self.in_flight -= 1
         self._outcomes.append(True)
-        self._clean -= self.limit / 4
+        self._clean = max(-2.0, self._clean - 2)
 
     def unanswered(self, now: float) -> None:
         """No answer came (timeout, broken connection); many of those mean that the server drowns."""
         self.in_flight -= 1
         self._outcomes.append(False)
-        self._clean -= self.limit / 4
+        self._clean = max(-self.limit, self._clean - self.limit / 4)
         lost = self._outcomes.count(False)
         full = len(self._outcomes) == self._outcomes.maxlen
         if (
@@ -253,23 +260,34 @@ class Pace:
         taken, refused = self._taken.at_least(level), self._refused.at_least(level)
         return taken >= ENOUGH_TAKEN and taken >= MOSTLY_TAKEN * (taken + refused)
 
-    def _count_start(self, sent_at: float) -> None:
-        """Remember when taken requests were sent, in buckets, so that the rate can be measured."""
-        bucket = sent_at // BUCKET_S
+    def _count_start(self, now: float) -> None:
+        """Remember when requests were sent, in buckets, so that the accepted rate can be measured."""
+        bucket = now // BUCKET_S
         if self._starts and self._starts[-1][0] >= bucket:
             at, count = self._starts[-1]
             self._starts[-1] = (at, count + 1)
         else:
             self._starts.append((bucket, 1))
-        while self._starts[0][0] < self._starts[-1][0] - MEMORY_S / BUCKET_S:
+        while self._starts[0][0] < bucket - LONG_MEMORY_S / BUCKET_S:
             self._starts.popleft()
+
+    def _forget_start(self, sent_at: float) -> None:
+        """A refused one does not count. Refusals come soon, answers late: those under way do count."""
+        for place in reversed(range(len(self._starts))):
+            at, count = self._starts[place]
+            if at <= sent_at // BUCKET_S:
+                self._starts[place] = (at, max(0, count - 1))
+                return
 
     def accepted_rate(self, now: float) -> float | None:
         """Requests a second that the server took of late; None before it is known.
 
         The higher of a short and a long look: the one follows a change, the other is not fooled by chance.
+        Where few are sent, the long look is longer.
         """
-        looks = (self._accepted_over(seconds, now) for seconds in (RATE_MEASURED_OVER_S, MEMORY_S))
+        looks = [self._accepted_over(RATE_MEASURED_OVER_S, now), self._accepted_over(MEMORY_S, now)]
+        if (looks[1] or 0) < FEW_A_SECOND:
+            looks[1] = self._accepted_over(LONG_MEMORY_S, now)
         return max((rate for rate in looks if rate), default=None)
 
     def _accepted_over(self, seconds: float, now: float) -> float | None:
@@ -296,10 +314,12 @@ class Pace:
         self.changes.append(Change(now, int(self.limit), self.rate, why))
 
     def _grow_rate(self, now: float) -> None:
-        if self.rate is None or now - self._rate_moved_at < RATE_STEP_S:
+        if self.rate is None:
+            return
+        far = self.rate < 0.9 * self._rate_refused or self.rate > 1.1 * self._rate_refused
+        if now - self._rate_moved_at < (RATE_STEP_S if far else max(RATE_STEP_S, RATE_STEP_REQUESTS / self.rate)):
             return
         self._rate_moved_at = now
-        far = self.rate < 0.9 * self._rate_refused or self.rate > 1.1 * self._rate_refused
         self._rate_growth = min(FASTEST_RATE_GROWTH, 2 * self._rate_growth) if far else RATE_GROWTH
         self.rate *= 1 + self._rate_growth
         if self.rate > 3 * (self.accepted_rate(now) or self.rate):

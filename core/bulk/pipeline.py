@@ -33,7 +33,8 @@ Tag = TypeVar("Tag")
 HOPELESS_ROWS = 25
 # A wrong key or model is found out by one request within this time, before the others leave.
 HEAD_START_S = 0.1
-CHARACTERS_A_TOKEN = 3.0
+# At least, in any language: English has four or more, Chinese three bytes a sign and up to 1.5 tokens.
+BYTES_A_TOKEN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class Bulk:
     """How to ask: limits, patience, money, and the figures that are kept. All have sensible defaults.
 
     `warm_first` keeps the others back until the first request is answered, so that a local server's
-    prompt cache is warm for the rest. `price` is only needed with a budget; `None` there means that only the provider's own cost
-    counts.
+    prompt cache is warm for the rest. `price` is only needed with a budget; `None` there means that only
+    the provider's own cost counts, known when an answer is there, so what is under way may exceed it.
     """
 
     pace: Pace = field(default_factory=lambda: Pace(Bounds()))
@@ -90,13 +91,15 @@ async def answer_all(
 class _Row(Generic[Tag]):
     """A row that is open: one request, or several samples of one that are asked for together."""
 
-    __slots__ = ("asked", "level", "refused_since", "requests", "reserved", "sent_at", "useless")
+    __slots__ = ("asked", "kind", "level", "requests", "reserved", "sent_at", "since", "useless")
 
     def __init__(self, requests: Sequence[Request[Tag]]) -> None:
         self.requests = requests
         self.asked = 0
         self.useless = 0
-        self.refused_since: float | None = None
+        # The last trouble, and since when the row has met nothing else.
+        self.kind = ""
+        self.since = 0.0
         self.level = 0
         self.sent_at = 0.0
         self.reserved = 0.0
@@ -118,6 +121,7 @@ class _Pipeline(Generic[Tag]):
         self._waiting: list[tuple[float, int, _Row[Tag]]] = []
         self._ready: deque[_Row[Tag]] = deque()
         self._slots: set[asyncio.Task[None]] = set()
+        self._under_way: set[_Row[Tag]] = set()
         self._open = 0
         self._number = 0
         self._hopeless = 0
@@ -131,13 +135,14 @@ class _Pipeline(Generic[Tag]):
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._figures.begin(self._loop.time(), self._pace, self._bulk.ledger, self._bulk.price)
-        self._fill()
-        self._end_if_done()
-        if not self._bulk.warm_first:
-            self._loop.call_later(HEAD_START_S, self._end_head_start)
+        head_start = self._loop.call_later(HEAD_START_S, self._end_head_start)
+        if self._bulk.warm_first:
+            head_start.cancel()
         try:
+            self._wake()
             await self._over
         finally:
+            head_start.cancel()
             await self._clean_up()
 
     async def _clean_up(self) -> None:
@@ -146,8 +151,19 @@ class _Pipeline(Generic[Tag]):
         slots = list(self._slots)
         for slot in slots:
             slot.cancel()
-        await asyncio.gather(*slots, return_exceptions=True)
-        self._figures.end(self._loop.time())
+        try:
+            await asyncio.gather(*slots, return_exceptions=True)
+        finally:
+            self._give_up_what_is_under_way()
+            self._figures.end(self._loop.time())
+
+    def _give_up_what_is_under_way(self) -> None:
+        """It was sent, and nobody waits for its answer any more: it may be billed all the same."""
+        for row in self._under_way:
+            self._pace.neutral()
+            self._figures.doubted()
+            self._bulk.ledger.doubt(row.reserved, row.reserved)
+        self._under_way.clear()
 
     def _end_head_start(self) -> None:
         self._alone = False
@@ -167,9 +183,10 @@ class _Pipeline(Generic[Tag]):
             slot.add_done_callback(self._slots.discard)
 
     def _may_open(self) -> bool:
-        if self._over.done() or (self._alone and self._pace.in_flight):
+        if self._over.done() or (self._alone and self._under_way):
             return False
-        return self._pace.free > 0
+        # One may always go, or a limit that others use up would end this job's wakings for good.
+        return self._pace.free > 0 or not self._under_way
 
     async def _work(self, row: _Row[Tag]) -> None:
         """One slot: ask, settle, go on with the next row until there is none or the limit fell."""
@@ -184,14 +201,13 @@ class _Pipeline(Generic[Tag]):
                     self._send(following)
                     if self._pace.free > 0:
                         self._open_more(at_once=was_alone)
-        except asyncio.CancelledError:
-            raise
         except BaseException as error:
+            # A cancelled one too: where it is not ours (the job is not over), its row would be lost.
             self._stop(error)
         self._end_if_done()
 
     def _open_more(self, *, at_once: bool) -> None:
-        """The limit lies above what is under way: open the slots, after a moment where it has just grown."""
+        """The limit lies above what is under way: open the slots, after a moment where it just grew."""
         stagger = 0.0 if at_once or not self._pace.bounds.adaptive else self._pace.stagger
         if stagger:
             self._wake_in(stagger, self._loop.time())
@@ -206,12 +222,6 @@ class _Pipeline(Generic[Tag]):
             return await self._engine.complete_several(first.messages, first.sampling, len(row.requests))
         except EngineError as error:
             return error
-        except asyncio.CancelledError:
-            # It was sent, and nobody waits for its answer any more: it may be billed all the same.
-            self._pace.neutral()
-            self._figures.doubted()
-            self._bulk.ledger.doubt(row.reserved, row.reserved)
-            raise
 
     def _stop(self, error: BaseException) -> None:
         if not self._over.done():
@@ -234,7 +244,8 @@ class _Pipeline(Generic[Tag]):
             return row
         # Not even this one is affordable now: it waits until what is under way has settled.
         self._ready.appendleft(row)
-        if not self._pace.in_flight:
+        self._retries.give_back(row.asked > 0)
+        if not self._under_way:
             self._leave_out()
         return None
 
@@ -255,7 +266,6 @@ class _Pipeline(Generic[Tag]):
             self._fresh_left = False
             return None
         self._open += 1
-        self._retries.earn()
         return _Row(requests)
 
     def _draw(self) -> list[Request[Tag]]:
@@ -274,7 +284,7 @@ class _Pipeline(Generic[Tag]):
     def _collect_due(self, now: float) -> None:
         while self._waiting and self._waiting[0][0] <= now:
             self._ready.append(heapq.heappop(self._waiting)[2])
-        self._figures.waiting = len(self._waiting)
+        self._figures.waiting = len(self._waiting) + len(self._ready)
         if self._waiting:
             self._wake_in(self._waiting[0][0] - now, now)
 
@@ -302,11 +312,15 @@ class _Pipeline(Generic[Tag]):
 
     def _afford(self, row: _Row[Tag]) -> bool:
         """Reserve the most that the row can cost."""
-        price = self._bulk.price
+        ledger, price = self._bulk.ledger, self._bulk.price
         if price is None:
-            return not self._bulk.ledger.exhausted
-        row.reserved = _most(price, row.requests)
-        return self._bulk.ledger.reserve(row.reserved)
+            # All that can be seen is whether something is left.
+            ledger.exhausted = ledger.exhausted or ledger.left_usd == 0
+            return ledger.left_usd != 0
+        most = _most(price, row.requests)
+        affordable = ledger.reserve(most)
+        row.reserved = most if affordable else 0.0
+        return affordable
 
     def _leave_out(self) -> None:
         """The budget is spent: what is not asked yet stays for another run."""
@@ -315,12 +329,17 @@ class _Pipeline(Generic[Tag]):
         self._open = 0
         self._ready.clear()
         self._waiting.clear()
+        self._figures.waiting = 0
         self._end_if_done()
 
     def _pay(self, row: _Row[Tag], completions: Sequence[Completion]) -> None:
-        known = [self._cost(completion) for completion in completions]
-        self._bulk.ledger.charge(row.reserved, sum(cost or 0.0 for cost in known))
-        row.reserved = 0.0
+        costs = [self._cost(completion) for completion in completions]
+        known = sum(cost for cost in costs if cost is not None)
+        reserved, row.reserved = row.reserved, 0.0
+        self._bulk.ledger.charge(reserved, known)
+        if reserved and None in costs:
+            # The answer says not what it took: what it may have cost counts, or the limit would not hold.
+            self._bulk.ledger.doubt(0.0, max(0.0, reserved - known))
 
     def _cost(self, completion: Completion) -> float | None:
         if completion.cost_usd is not None or self._bulk.price is None:
@@ -328,11 +347,12 @@ class _Pipeline(Generic[Tag]):
         return self._bulk.price.of(completion.usage)
 
     def _pay_nothing(self, row: _Row[Tag], error: EngineError) -> None:
-        if error.maybe_billed:
-            self._bulk.ledger.doubt(row.reserved, row.reserved)
+        reserved, row.reserved = row.reserved, 0.0
+        # Under HTTP 200 something was generated, be it of no use: an empty text, or only reasoning.
+        if error.maybe_billed or error.status == 200:
+            self._bulk.ledger.doubt(reserved, reserved)
         else:
-            self._bulk.ledger.release(row.reserved)
-        row.reserved = 0.0
+            self._bulk.ledger.release(reserved)
 
     # ---- how a row went
 
@@ -340,19 +360,22 @@ class _Pipeline(Generic[Tag]):
         now = self._loop.time()
         row.asked += 1
         row.sent_at = now
+        self._under_way.add(row)
         row.level = self._pace.sent(now)
         self._figures.sent(again=row.asked > 1)
 
     def _settle(self, row: _Row[Tag], outcome: list[Completion] | EngineError) -> None:
         now = self._loop.time()
         self._alone = False
+        self._under_way.discard(row)
         if isinstance(outcome, EngineError):
-            self._pay_nothing(row, outcome)
             self._tell_pace(row, outcome, now)
+            self._pay_nothing(row, outcome)
             self._figures.troubled(outcome)
             self._fail(row, outcome, now)
             return
         self._pace.taken(row.level, now, row.sent_at)
+        self._retries.earn()
         self._pay(row, outcome)
         self._hopeless = 0
         self._hand_over(row, outcome)
@@ -395,18 +418,22 @@ class _Pipeline(Generic[Tag]):
             self._figures.failed(error)
             self._on_done(request, error)
         self._open -= 1
-        if self._hopeless >= HOPELESS_ROWS or (error.kind == "unreachable" and self._hopeless > 0):
+        if self._hopeless >= HOPELESS_ROWS or error.kind == "unreachable":
             raise _hopeless(error, self._hopeless)
 
     def _has_patience(self, row: _Row[Tag], error: EngineError, now: float) -> bool:
         patience = self._bulk.patience
+        if error.kind != row.kind:
+            row.kind, row.since = error.kind, now
         if error.kind == "rate_limited":
-            row.refused_since = now if row.refused_since is None else row.refused_since
-            return now - row.refused_since < patience.refused_s
+            return now - row.since < patience.refused_s
+        # Somebody was there before: a restart takes minutes, and is no fault of the row.
+        if error.kind == "unreachable" and self._figures.answers:
+            return now - row.since < patience.unreachable_s
         row.useless += 1
-        # Nobody there is soon certain, unless somebody was there before.
-        never = error.kind == "unreachable" and not self._figures.answers
-        return row.useless < (min(3, patience.attempts) if never else patience.attempts)
+        return row.useless < (
+            min(3, patience.attempts) if error.kind == "unreachable" else patience.attempts
+        )
 
     def _wait_for_retry(self, row: _Row[Tag], error: EngineError, now: float) -> None:
         seconds = pause(
@@ -418,7 +445,7 @@ class _Pipeline(Generic[Tag]):
         self._number += 1
         heapq.heappush(self._waiting, (now + seconds, self._number, row))
         self._wake_in(seconds, now)
-        self._figures.waiting = len(self._waiting)
+        self._figures.waiting = len(self._waiting) + len(self._ready)
 
 
 def _same_but_for_seed(drawn: Sequence[Request[Tag]], other: Request[Tag]) -> bool:
@@ -430,9 +457,9 @@ def _same_but_for_seed(drawn: Sequence[Request[Tag]], other: Request[Tag]) -> bo
 
 
 def _most(price: Price, requests: Sequence[Request[Tag]]) -> float:
-    characters = sum(len(message.content) for message in requests[0].messages)
-    most = requests[0].sampling.max_tokens * len(requests)
-    return price.most(round(characters / CHARACTERS_A_TOKEN) + 50, most)
+    messages = requests[0].messages
+    tokens = sum(len(message.content.encode(errors="replace")) / BYTES_A_TOKEN + 10 for message in messages)
+    return price.most(round(tokens) + 50, requests[0].sampling.max_tokens * len(requests))
 
 
 def _hopeless(error: EngineError, rows: int) -> EngineError:

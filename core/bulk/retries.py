@@ -17,11 +17,13 @@ class Patience:
     """How often and how long one row is asked for.
 
     A row fails for good after `attempts` answers that were no use, or when the server has refused it
-    (rate limits, which are no fault of the row) for `refused_s` seconds.
+    (rate limits, which are no fault of the row) for `refused_s` seconds without anything else between,
+    or nobody was there, although somebody had been, for `unreachable_s`.
     """
 
     attempts: int = 5
     refused_s: float = 900.0
+    unreachable_s: float = 300.0
     first_pause_s: float = 1.0
 
 
@@ -36,12 +38,13 @@ def pause(attempt: int, asked_s: float | None, *, first_s: float, chance: random
 
 
 class RetryBudget:
-    """Retries may be a fifth of what is asked, and one a second when all is used up.
+    """Retries may be as many as answers, with some in reserve, and one a second when all are used up.
 
-    An outage then costs a trickle of requests instead of several times the usual load.
+    An outage then costs a trickle of requests instead of several times the usual load, while a server
+    that fails every third request is still asked at full speed: each answer pays for a retry.
     """
 
-    SHARE = 0.2
+    SHARE = 1.0
     RESERVE = 50.0
     TRICKLE_S = 1.0
 
@@ -50,7 +53,7 @@ class RetryBudget:
         self._refilled_at: float | None = None
 
     def earn(self) -> None:
-        """A row is asked for the first time."""
+        """An answer came."""
         self._left = min(self.RESERVE, self._left + self.SHARE)
 
     def spend(self, now: float) -> float:
@@ -60,6 +63,10 @@ class RetryBudget:
             self._left -= 1
             return 0.0
         return (1 - self._left) * self.TRICKLE_S
+
+    def give_back(self, spent: bool) -> None:
+        """The retry that `spend` let go was not sent after all."""
+        self._left += spent
 
     def _refill(self, now: float) -> None:
         since = now - (now if self._refilled_at is None else self._refilled_at)

@@ -25,7 +25,8 @@ from core.jobs import ProgressReporter
 from core.serving.arguments import Request
 from core.serving.builds import NAME, Build, recipe_for
 from core.serving.machine import Machine, this_machine
-from core.serving.server import ServerInfo, running_servers, serve_vllm, served_words, stop_vllm
+from core.serving.running import ServerInfo, running_servers, served_words, stop_vllm
+from core.serving.server import serve_vllm
 from core.settings import Settings, load_settings
 
 
@@ -82,9 +83,7 @@ def _refuse_while_served(settings: Settings, recipe: Recipe, again: bool) -> Non
     running = [] if unchanged else running_servers(settings)
     if running:
         name = running[0].names[0]
-        raise ModelError(
-            f"vllm/{name} is running from it; first: character serve stop {name}"
-        )
+        raise ModelError(f"vllm/{name} is running from it; first: character serve stop {name}")
 
 
 @click.group("serve")

@@ -21,8 +21,11 @@ from core.cli.options import data_option, json_option
 from core.cli.output import FAILED, say
 from core.embedded.catalogue import MODELS
 from core.embedded.server import find_server
+from core.environments import find_environment
 from core.errors import SettingsError
 from core.names import PROVIDERS
+from core.serving import find_vllm
+from core.serving.machine import gpu_name
 from core.settings import PROJECT, Settings, load_settings, subprocess_environment
 
 FIRST_PORT = 8501
@@ -126,6 +129,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _data_folder(settings)
     for model in MODELS.values():
         yield _embedded_model(settings, model.name)
+    yield _vllm(settings)
     for spec in PROVIDERS.values():
         if spec.key_name:
             key = settings.key(spec.name)
@@ -166,6 +170,23 @@ def _embedded_model(settings: Settings, name: str) -> Finding:
     server = find_server(settings, name)
     state = f"served at {server.base_url}" if server else "ready, starts when needed"
     return Finding("embedded model", True, f"{name}, {state}")
+
+
+def _vllm(settings: Settings) -> Finding:
+    """vLLM: whether it is installed, what it would run on, and where it answers now."""
+    gpu = gpu_name()
+    on = f"GPU: {gpu}" if gpu else "no GPU found, so it runs on the processor"
+    environment = find_environment(settings, "vllm")
+    if environment is None:
+        size = "about 12 GB" if gpu else "about 3.5 GB"
+        cure = f"character setup vllm ({size}), if you want to serve models and adapters here"
+        return Finding("vLLM", False, f"not installed; {on}", cure)
+    if environment.build == "gpu" and not gpu:
+        cure = "Mend its driver (try: nvidia-smi), or run: character setup vllm --cpu"
+        return Finding("vLLM", False, "the GPU build is installed, but there is no usable GPU", cure)
+    server = find_vllm(settings)
+    state = f"vllm/{server.names[0]} served at {server.base_url}" if server else "ready"
+    return Finding("vLLM", True, f"{environment.build.upper()} build, {state}; {on}")
 
 
 COMMANDS = (studio, doctor)

@@ -29,6 +29,8 @@ def open_engine(name: ModelName, settings: Settings, routing: Routing | None = N
         return _embedded(name, settings)
     if name.address:
         return _remote(name, Endpoint(name.address, BARE_SERVER))
+    if name.provider == "vllm" and (served := _served_here(name, settings)):
+        return served
     routing = (routing or Routing()) if name.provider == "openrouter" else None
     return _remote(name, _provider_endpoint(name.provider, settings, routing), routing)
 
@@ -58,6 +60,20 @@ def _embedded(name: ModelName, settings: Settings) -> Engine:
         identity,
         relocate=start,
     )
+
+
+def _served_here(name: ModelName, settings: Settings) -> Engine | None:
+    """The engine over a server that `character serve vllm` runs; it is known by its weights, not its port."""
+    from core.serving import find_vllm
+
+    # An address that a person set wins over what is found.
+    if settings.base_url("vllm") != PROVIDERS["vllm"].base_url:
+        return None
+    found = find_vllm(settings, name.model)
+    if found is None:
+        return None
+    endpoint = Endpoint(found.base_url, PROVIDERS["vllm"])
+    return OpenAICompatible(name.full, name.model, endpoint, found.identity_of(name.model))
 
 
 def _provider_endpoint(provider: str, settings: Settings, routing: Routing | None) -> Endpoint:

@@ -164,6 +164,7 @@ class _Writer:
         self._on_progress = on_progress
         self._done: set[bytes] = set()
         self._many = asyncio.Event()
+        self._all_asked = False
         self._history_at = float("-inf")
         self.tally = Tally()
 
@@ -221,15 +222,19 @@ class _Writer:
             try:
                 await answer_all(engine, self._waiting(engine), on_done, bulk=self._bulk)
             finally:
-                for task in beside:
-                    task.cancel()
+                self._all_asked = True
+                self._many.set()
+                beside[1].cancel()
                 await asyncio.gather(*beside, return_exceptions=True)
                 self._close_tally()
                 self._look(last=True)
 
     async def _keep_durable(self, *files: Appender) -> None:
-        """Flush within a second or 64 rows, in a thread: a slow disk must not keep slots from filling."""
-        while True:
+        """Flush within a second or 64 rows, in a thread: a slow disk must not keep slots from filling.
+
+        Ended by a word, not by cancelling: `wait_for` may swallow a cancel that meets its event.
+        """
+        while not self._all_asked:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._many.wait(), FSYNC_EVERY_S)
             self._many.clear()

@@ -62,7 +62,10 @@ def clean(line: bytes) -> bytes:
 
 def unseal(line: bytes) -> Row | None:
     """The row of one line without its checksum, or None when the line is torn or damaged."""
-    text = clean(line)
+    return _row_of(clean(line))
+
+
+def _row_of(text: bytes) -> Row | None:
     sealed = _is_whole(text)
     try:
         row = json.loads(text)
@@ -79,7 +82,7 @@ def key_of(line: bytes) -> bytes | None:
     text = clean(line)
     if _is_whole(text) and (found := _KEY_FIRST.match(text)):
         return unhexlify(found[1])
-    row = unseal(text)
+    row = _row_of(text)
     return None if row is None else row_key_of(row)
 
 

@@ -80,11 +80,14 @@ def test_an_installed_vllm_is_started_used_and_stopped_from_the_card(record: Pat
     app = tab("settings")
     assert info.base_url in text(app)
     assert "Use it as `vllm/tiny-model`, `vllm/pirate`" in text(app)
+    assert "Starting vLLM for tiny-model" in "\n".join(str(element.value) for element in app.code)
     button(app, "Stop server").click().run()
     assert Jobs(settings).get(job.id).state == "cancelled"
     assert all_gone(recorded(record)["pids"])
     # Stopped is no failure: the card is ready to start again, and remembers nothing bad.
-    assert tab("settings").button(key="vllm:start")
+    app = tab("settings")
+    assert app.button(key="vllm:start")
+    assert app.text_input(key="vllm:model").value == str(tmp_path / "tiny-model")
     assert "last words" not in text(tab("settings"))
 
 

@@ -2,7 +2,8 @@
 
 Placed as `bin/vllm` of an environment. What it does is told by variables, so that its words stay vLLM's:
 FAKE_VLLM_RECORD a file for its argv, environment and process ids · FAKE_VLLM_DIES the words with which
-it ends before it answers · FAKE_VLLM_STUBBORN "1": it and its engine do not hear SIGTERM.
+it ends before it answers · FAKE_VLLM_STUBBORN "1": it does not hear SIGTERM · FAKE_VLLM_LOADING
+seconds until it answers.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def main() -> None:
         sys.exit(3)
     engines = start_engines()
     record(engines)
-    time.sleep(LOADING_S)
+    time.sleep(float(os.environ.get("FAKE_VLLM_LOADING", LOADING_S)))
     if os.environ.get("FAKE_VLLM_STUBBORN"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     ThreadingHTTPServer((asked.host, asked.port), handler(asked)).serve_forever()

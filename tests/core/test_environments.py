@@ -41,7 +41,10 @@ TINY = Recipe(
 
 def wheel(folder: Path, name: str, module: str, *, needs: str = "", code: str = "") -> None:
     """A package that pip accepts."""
-    about, file = f"{name.replace('-', '_')}-1.0.dist-info", f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
+    about, file = (
+        f"{name.replace('-', '_')}-1.0.dist-info",
+        f"{name.replace('-', '_')}-1.0-py3-none-any.whl",
+    )
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
     with zipfile.ZipFile(folder / file, "w") as archive:
         archive.writestr(f"{module}.py", code)

@@ -121,6 +121,15 @@ def test_finishing_again_changes_no_byte_and_writes_no_row_again(answers: Answer
     assert answers.rows_path.stat().st_ino == inode
 
 
+def test_a_plan_that_names_a_request_twice_still_gets_one_row(answers: AnswerSet) -> None:
+    for path, rows in ((answers.plan_path, list(tags(3))), (answers.rows_path, list(map(row_of, tags(3))))):
+        append_rows(path, [rows[0], rows[0], rows[1], rows[2]])
+    manifest = answers.finalise()
+    assert (manifest["planned"], manifest["rows"], manifest["duplicates"]) == (3, 3, 1)
+    assert manifest["complete"]
+    assert read_rows(answers.rows_path).rows == [row_of(tag) for tag in tags(3)]
+
+
 def test_rows_that_no_plan_names_stay_at_the_end(answers: AnswerSet) -> None:
     answers.extend_plan(tags(3))
     strangers = [{"key": key_of_number(number), "text": "paid for"} for number in (90, 91, 90)]

@@ -25,13 +25,15 @@ from core.cli import serving
 from core.embedded.catalogue import CHAT_TEMPLATE_SHA256, MODELS
 from core.environments import Environment, find_environment
 from core.errors import ModelError
+from core.job_wrapper import boot_id
 from core.jobs import Jobs
 from core.serving.adapters import RANKS, Adapter, read_adapters, room_for
 from core.serving.arguments import Request, serve_environment, serve_words
 from core.serving.builds import recipe_for
 from core.serving.cures import cure_for, last_words
 from core.serving.machine import Machine
-from core.serving.server import NOT_INSTALLED, ServerInfo, find_vllm, free_port, serve_vllm, stop_vllm
+from core.serving.running import ServerInfo, find_vllm, state_file, stop_vllm, write_state
+from core.serving.server import NOT_INSTALLED, serve_vllm
 from core.serving.weights import Weights, find_weights, wanted_names
 from core.settings import Settings, load_settings
 from tests.core.job_kit import ended, is_gone, until
@@ -77,7 +79,9 @@ def serving_now(settings: Settings, name: str) -> ServerInfo:
 def ask(info: ServerInfo, model: str) -> str:
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}]}
     headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{info.base_url}/chat/completions", json.dumps(body).encode(), headers)
+    request = urllib.request.Request(
+        f"{info.base_url}/chat/completions", json.dumps(body).encode(), headers
+    )
     with urllib.request.urlopen(request, timeout=20) as response:
         return json.load(response)["choices"][0]["message"]["content"]
 
@@ -167,7 +171,42 @@ def test_whatever_a_lost_guardian_left_is_ended_by_the_first_who_looks(
     until(lambda: all_gone([first, engine]))
 
 
-def test_stopping_by_name_ends_it_also_while_it_starts(here: Settings, record: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"boot": "another"}, {"ready_at": 2.0, "created": 1.0}])
+def test_a_stranger_with_a_lost_servers_numbers_is_never_signalled(
+    here: Settings, change: dict[str, Any]
+) -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(sleep, process_group=0) as stranger:
+        state = state_file(here, "lost")
+        info = lost_server(group=stranger.pid)
+        write_state(state, replace(info, **change))
+        assert find_vllm(here, "lost") is None
+        assert not state.exists()
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def lost_server(*, group: int) -> ServerInfo:
+    """What a supervisor that is no more left behind."""
+    return ServerInfo(
+        base_url="http://127.0.0.1:9/v1",
+        model="lost",
+        names=("lost",),
+        adapters={},
+        origin="",
+        chat_template_sha256=None,
+        build="cpu",
+        pid=os.getpid(),
+        created=time.time() - 1e6,
+        group=group,
+        boot=boot_id(),
+        ready_at=time.time() - 1e6,
+    )
+
+
+def test_stopping_by_name_ends_it_also_while_it_starts(
+    here: Settings, record: Path, tmp_path: Path
+) -> None:
     with shell("--model", str(own_model(tmp_path))) as process:
         until(lambda: recorded(record))
         assert stop_vllm(here, "vllm/tiny-model")
@@ -199,7 +238,6 @@ def test_a_busy_port_is_passed_over(here: Settings, record: Path, tmp_path: Path
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = busy.getsockname()[1]
-        assert free_port(port) > port
         with shell("--model", str(own_model(tmp_path)), "--port", str(port)) as process:
             info = serving_now(here, "tiny-model")
             assert int(info.base_url.split(":")[2].removesuffix("/v1")) > port
@@ -209,7 +247,9 @@ def test_a_busy_port_is_passed_over(here: Settings, record: Path, tmp_path: Path
 def test_one_that_dies_at_the_start_leaves_its_last_words_and_the_cure(
     here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = "Traceback (most recent call last):\n(EngineCore pid=7) RuntimeError: Failed to infer device type"
+    words = (
+        "Traceback (most recent call last):\n(EngineCore pid=7) RuntimeError: Failed to infer device type"
+    )
     monkeypatch.setenv("FAKE_VLLM_DIES", words)
     jobs = Jobs(load_settings(folder=tmp_path))
     job = jobs.start(command("--model", str(own_model(tmp_path))), verb="serve", title="Serve", token="")
@@ -217,7 +257,7 @@ def test_one_that_dies_at_the_start_leaves_its_last_words_and_the_cure(
     assert job.state == "failed"
     assert "exit code 3 before it answered" in job.message
     assert "character setup vllm --cpu" in job.message
-    assert "RuntimeError: Failed to infer device type" in jobs.log_tail(job.id)
+    assert "RuntimeError: Failed to infer device" in jobs.log_tail(job.id)
     assert not list((here.data_path / "serving").glob("*.json"))
 
 
@@ -338,7 +378,8 @@ def words_of(here: Settings, weights: Weights, request: Request, *, build: str =
 def test_its_words_keep_answers_ours_alone_and_fit_the_machine(here: Settings) -> None:
     small = Weights("/m", ("m",), "sha256:1", is_small=True, context=4096)
     words = words_of(here, small, Request("/m"))
-    assert "--generation-config vllm --enable-prefix-caching --no-enable-log-requests" in words
+    assert "--generation-config vllm --enable-prefix-caching" in words
+    assert "--no-enable-log-requests --disable-uvicorn-access-log" in words
     assert "--enforce-eager" in words and "--dtype float32" in words and "--max-model-len 4096" in words
     assert "lora" not in words
     assert "--max-model-len 512" in words_of(here, small, Request("/m", max_model_len=512))
@@ -403,6 +444,8 @@ def test_last_words_are_the_telling_ones_without_times_and_traces() -> None:
         '  File "x.py", line 1\n'
     )
     assert last_words(log) == "ValueError: too long"
+    chatter = "(APIServer pid=1) WARNING 11-23 23:51:42 [x.py:1] may cause `OSError: too many`\n"
+    assert last_words(chatter + "1 validation error\n  Value error, too long") == "Value error, too long"
     assert last_words("a\nb\n") == "a\nb"
     assert last_words("") == "(it said nothing)"
 
@@ -423,7 +466,7 @@ def test_the_build_follows_the_machine_and_can_be_chosen() -> None:
 
 
 def test_where_vllm_cannot_run_the_way_around_is_named() -> None:
-    with pytest.raises(ModelError, match="AVX2.*VLLM_BASE_URL"):
+    with pytest.raises(ModelError, match=r"AVX2.*VLLM_BASE_URL"):
         recipe_for(replace(MACHINE, has_avx2=False))
     for system, processor in (("Darwin", "arm64"), ("Windows", "amd64"), ("Linux", "riscv64")):
         with pytest.raises(ModelError, match=f"no vLLM for {system}.*embedded model"):

@@ -59,9 +59,13 @@ class FailingDisk:
                 if name == "write" and self.left == -1 and self.torn:
                     real(args[0], bytes(args[1])[: self.torn])
                 self._fail()
-            if name in ("open_file", "replace"):
-                self._note_name(name, *args)
-            return real(*args)
+            if name == "replace":
+                self._note_replaced(*args)
+            is_new = name == "open_file" and bool(args[1] & os.O_CREAT) and not args[0].exists()
+            result = real(*args)
+            if is_new:
+                self._note_new(args[0], result)
+            return result
 
         return call
 
@@ -70,12 +74,13 @@ class FailingDisk:
             raise PowerCutError
         raise OSError(self.error, os.strerror(self.error))
 
-    def _note_name(self, call: str, source: Path, target: Any, *_: int) -> None:
-        if call == "replace":
-            self.names.pop(source, None)
-            self.names.setdefault(target, self._durable_bytes(target))
-        elif target & os.O_CREAT and not source.exists():
-            self.names[source] = None
+    def _note_replaced(self, source: Path, target: Path) -> None:
+        self.names.pop(source, None)
+        self.names.setdefault(target, self._durable_bytes(target))
+
+    def _note_new(self, path: Path, fd: int) -> None:
+        self.names[path] = None
+        self.durable[os.fstat(fd).st_ino] = 0  # the number may have been another file's
 
     def _durable_bytes(self, path: Path) -> bytes | None:
         if not path.exists():
@@ -94,7 +99,7 @@ class FailingDisk:
 
         Without a share, names that were not flushed are gone as well, and replaced files are back.
         """
-        for path in folder.rglob("*.jsonl"):
+        for path in folder.rglob("*.jsonl*"):
             about = path.stat()
             durable = min(self.durable.get(about.st_ino, 0), about.st_size)
             os.truncate(path, durable + int((about.st_size - durable) * kept))

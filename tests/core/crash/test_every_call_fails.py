@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from core.errors import RunError
 from core.store.answer_set import AnswerSet
+from core.store.jsonl import seal
 from core.store.locks import held
 from tests.core.crash.failing_disk import FailingDisk, PowerCutError
-from tests.core.crash.workload import assert_finished, assert_true_so_far, work
+from tests.core.crash.workload import assert_finished, assert_true_so_far, row_of, tags, work
 
 FAULTS = [
     pytest.param({"error": errno.EIO}, id="io-error-once"),
@@ -95,10 +96,20 @@ def damage(folder: Path) -> None:
     (folder / ".rows.jsonl.812.0.tmp").write_text("half")
 
 
+def tear(folder: Path) -> None:
+    """A job that was killed in the middle of a row."""
+    work(folder)
+    with AnswerSet(folder).rows_path.open("ab") as file:
+        file.write(b'{"key": "rot')
+
+
+@pytest.mark.parametrize("spoil", [damage, tear])
 @pytest.mark.parametrize("error", [None, errno.EIO])
-def test_repair_and_finishing_can_be_broken_off_at_any_call(tmp_path: Path, error: int | None) -> None:
+def test_repair_and_finishing_can_be_broken_off_at_any_call(
+    tmp_path: Path, error: int | None, spoil: Callable[[Path], None]
+) -> None:
     for good, folder in folders(tmp_path):
-        damage(folder)
+        spoil(folder)
         durable = set(AnswerSet(folder).rows())
         with pytest.MonkeyPatch.context() as patch:
             failing = FailingDisk(patch, good, error)
@@ -114,3 +125,16 @@ def test_repair_and_finishing_can_be_broken_off_at_any_call(tmp_path: Path, erro
         assert b"rot" in (folder / "rows.jsonl.quarantine").read_bytes()
         if not failing.failed:
             break
+
+
+def test_what_a_manifest_vouches_for_survives_a_power_cut(tmp_path: Path) -> None:
+    """A killed job leaves rows that were never flushed; they may need no other work to be complete."""
+    answers = AnswerSet(tmp_path)
+    answers.plan_path.write_bytes(b"".join(map(seal, tags(5))))
+    answers.rows_path.write_bytes(b"".join(seal(row_of(tag)) for tag in tags(5)))
+    with pytest.MonkeyPatch.context() as patch:
+        failing = FailingDisk(patch, 1000, None)
+        assert answers.finalise()["complete"]
+        failing.forget_unflushed(tmp_path, 0.0)
+    assert answers.is_complete()
+    assert_finished(tmp_path, 5)
