@@ -93,6 +93,8 @@ def strip_reasoning(text: str, *, prefilled: bool = False) -> tuple[str, str | N
 
     Reasoning that was opened and never closed has no answer: the answer is then empty.
     """
+    if not prefilled and "<" not in text:
+        return text.strip(), None
     closings = list(_CLOSING.finditer(text))
     if closings:
         last = closings[-1]

@@ -111,9 +111,13 @@ class Completion:
     seconds: float = 0.0
 
 
+# Made once: `json.dumps` would make an encoder at every call.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
+
 def canonical_json(value: Any) -> str:
     """`value` as the one JSON text that equal values share (sorted keys, no spaces, ASCII)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _canonical(value)
 
 
 def content_hash(value: Any) -> str:

@@ -27,7 +27,7 @@ MEMORY_S = 10.0
 LONG_MEMORY_S = 30.0
 RATE_STEP_S = 2.0
 # Between two steps near the refused rate there are at least that many requests.
-RATE_STEP_REQUESTS = 16
+RATE_STEP_REQUESTS = 32
 FEW_A_SECOND = 5.0
 RATE_GROWTH = 0.01
 FASTEST_RATE_GROWTH = 0.25
@@ -97,7 +97,9 @@ class Pace:
         self.rate: float | None = None
         self.in_flight = 0
         self.changes: deque[Change] = deque(maxlen=1000)
-        self._doubling = True
+        # Below this level growth is fast: it was fine before a storm, and no growth since was in vain.
+        self._fine_until = float("inf")
+        self._grew = True
         self._rounds_to_wait = 1
         self._step = 1.0
         self._burst = 0
@@ -157,8 +159,9 @@ class Pace:
         self._latency += 0.1 * (now - sent_at - self._latency) if self._latency else now - sent_at
         if self.bounds.adaptive:
             self._grow_rate(now)
-            if level >= SATURATED * self.limit:
-                self._grow(now)
+            # What was sent before the last cut proves nothing about the level since.
+            if level >= SATURATED * self.limit and sent_at >= self._cut_at:
+                self._grow()
 
     def refused(self, level: int, now: float, sent_at: float) -> None:
         """HTTP 429 and its like: too many at once, or too many a second."""
@@ -197,7 +200,7 @@ class Pace:
             and now - self._cut_at > COOLDOWN_S
         ):
             self._outcomes.clear()
-            self._cut_at, self._doubling = now, False
+            self._note_cut(now, self.limit / 2)
             self._set(max(1.0, self.limit // 2), now, f"{lost} of the last 40 requests found no answer")
 
     def neutral(self) -> None:
@@ -206,25 +209,35 @@ class Pace:
 
     # ---- how the limit moves
 
-    def _grow(self, now: float) -> None:
+    def _grow(self) -> None:
         self._clean += 1
         if self.limit >= self.bounds.ceiling or self._clean <= 0:
             return
-        if self._doubling:
-            self.limit = min(self.limit + 1, float(self.bounds.ceiling))
+        if self.limit < self._fine_until:
+            self._raise(1.0)
         elif self._clean >= self._rounds_to_wait * self.limit:
             self._clean = 0.0
-            self.limit = min(self.limit + self._step, float(self.bounds.ceiling))
+            self._raise(self._step)
             # A whole stretch without a refusal: the last step was right, the next is sooner and longer.
             self._rounds_to_wait = max(1, self._rounds_to_wait // 2)
             self._step = min(2 * self._step, max(1.0, self.limit / 2))
 
+    def _raise(self, step: float) -> None:
+        self._grew = True
+        self.limit = min(self.limit + step, float(self.bounds.ceiling))
+
+    def _note_cut(self, now: float, fine_until: float) -> None:
+        """After growth the cut shows where the limit is; without any it is a storm, which will pass."""
+        if self._grew:
+            self._fine_until = fine_until
+            self._rounds_to_wait = min(MOST_ROUNDS_BETWEEN_PROBES, self._rounds_to_wait * 4)
+        self._grew, self._step, self._cut_at = False, 1.0, now
+
     def _cut(self, level: int, now: float) -> None:
         """The first refusal of a burst: go down to what is still under way."""
-        self._doubling, self._step, self._burst = False, 1.0, 1
-        self._rounds_to_wait = min(MOST_ROUNDS_BETWEEN_PROBES, self._rounds_to_wait * 4)
-        self._cut_at = now
+        self._burst = 1
         new = max(1.0, float(min(self.in_flight, level - 1)))
+        self._note_cut(now, new)
         self._set(new, now, f"{level} at once was too many (HTTP 429)")
 
     def _shrink(self) -> None:
@@ -317,7 +330,8 @@ class Pace:
         if self.rate is None:
             return
         far = self.rate < 0.9 * self._rate_refused or self.rate > 1.1 * self._rate_refused
-        if now - self._rate_moved_at < (RATE_STEP_S if far else max(RATE_STEP_S, RATE_STEP_REQUESTS / self.rate)):
+        requests_s = 0.0 if far else RATE_STEP_REQUESTS / self.rate
+        if now - self._rate_moved_at < max(RATE_STEP_S, requests_s):
             return
         self._rate_moved_at = now
         self._rate_growth = min(FASTEST_RATE_GROWTH, 2 * self._rate_growth) if far else RATE_GROWTH

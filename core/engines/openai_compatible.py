@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import aiohttp
@@ -29,6 +30,8 @@ LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 LONGEST_REASON = 500
 READ_BUFFER_BYTES = 1 << 20
 KEEP_ALIVE_S = 60.0
+# Made once: `json.dumps` would make an encoder at every call.
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +93,25 @@ class OpenAICompatible:
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         """The answer to one request. Raises EngineError."""
-        return (await self._answers(self.payload(messages, sampling)))[0]
+        return (await self._answers(messages, self._wishes(messages, sampling)))[0]
 
     async def complete_several(
         self, messages: Sequence[Message], sampling: Sampling, count: int
     ) -> list[Completion]:
         """Up to `count` answers to one request; fewer where the server ignores `n`. Raises EngineError."""
-        body = {**self.payload(messages, sampling), "n": count}
-        return (await self._answers(body))[:count]
+        wishes = {**self._wishes(messages, sampling), "n": count}
+        return (await self._answers(messages, wishes))[:count]
 
     def payload(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
         """The request body in the endpoint's dialect."""
+        turns = [message.as_dict() for message in messages]
+        return {**self._wishes(messages, sampling), "messages": turns}
+
+    def _wishes(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
+        """The body without its messages."""
         dialect = self._endpoint.dialect
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
             dialect.max_tokens_field: sampling.max_tokens,
             **self._endpoint.extra,
         }
@@ -120,8 +127,9 @@ class OpenAICompatible:
             body |= {"add_generation_prompt": False, "continue_final_message": True}
         return body
 
-    async def _answers(self, body: dict[str, Any]) -> list[Completion]:
-        data = json.dumps(body, separators=(",", ":")).encode()
+    async def _answers(self, messages: Sequence[Message], wishes: dict[str, Any]) -> list[Completion]:
+        turns = ",".join([_turn(message) for message in messages])
+        data = f'{_as_json(wishes)[:-1]},"messages":[{turns}]}}'.encode()
         started = time.monotonic()
         try:
             if self._url is None and self._relocate is not None:
@@ -222,6 +230,12 @@ class OpenAICompatible:
             await asyncio.sleep(0)
 
 
+@lru_cache(maxsize=256)
+def _turn(message: Message) -> str:
+    """One message as JSON; those that open every conversation of a job are encoded once."""
+    return _as_json(message.as_dict())
+
+
 def _chat_url(base_url: str) -> URL:
     return URL(f"{base_url.rstrip('/')}/chat/completions")
 
@@ -233,18 +247,22 @@ def _why(error: aiohttp.ClientConnectorError) -> str:
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
     """The body, unpacked where it came compressed. Raises Trouble for one above the cap."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
+    body = await response.content.readany()
+    while not response.content.at_eof():
+        body += await response.content.readany()
         if len(body) > LARGEST_ANSWER_BYTES:
-            response.close()
-            raise _too_large()
-    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    return bytes(body) if coding in ("", "identity") else _unpacked(bytes(body), coding)
+            break
+    if len(body) > LARGEST_ANSWER_BYTES:
+        response.close()
+        raise _too_large()
+    coding = response.headers.get("Content-Encoding")
+    return body if coding is None else _unpacked(body, coding.strip().lower())
 
 
 def _unpacked(body: bytes, coding: str) -> bytes:
     """What a server compressed although it was asked not to."""
+    if coding in ("", "identity"):
+        return body
     if coding not in ("gzip", "deflate"):
         raise Trouble("unreadable", f"the answer is compressed as {coding[:20]!r}", status=200)
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32 if coding == "gzip" else zlib.MAX_WBITS)

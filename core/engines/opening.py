@@ -63,7 +63,7 @@ def _embedded(name: ModelName, settings: Settings) -> Engine:
 
 
 def _served_here(name: ModelName, settings: Settings) -> Engine | None:
-    """The engine over a server that `character serve vllm` runs; it is known by its weights, not its port."""
+    """The engine over a server that `character serve vllm` runs, known by its weights, not its port."""
     from core.serving import find_vllm
 
     # An address that a person set wins over what is found.

@@ -1,0 +1,1 @@
+"""Measurements of bulk generation against a scripted server: `python -m bench`."""
