@@ -39,6 +39,9 @@ EDGES = (
     "core.jobs",
     "core.settings",
     "core.embedded",
+    "core.serving",
+    "core.environments",
+    "core.guarded",
     "core.stages",
     "core.cli",
 )
