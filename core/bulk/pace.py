@@ -296,11 +296,12 @@ class Pace:
         """Requests a second that the server took of late; None before it is known.
 
         The higher of a short and a long look: the one follows a change, the other is not fooled by chance.
-        Where few are sent, the long look is longer.
+        Where few are sent, only a longer one says something.
         """
-        looks = [self._accepted_over(RATE_MEASURED_OVER_S, now), self._accepted_over(MEMORY_S, now)]
-        if (looks[1] or 0) < FEW_A_SECOND:
-            looks[1] = self._accepted_over(LONG_MEMORY_S, now)
+        usual = self._accepted_over(MEMORY_S, now)
+        if usual and usual < FEW_A_SECOND:
+            return self._accepted_over(LONG_MEMORY_S, now)
+        looks = (self._accepted_over(RATE_MEASURED_OVER_S, now), usual)
         return max((rate for rate in looks if rate), default=None)
 
     def _accepted_over(self, seconds: float, now: float) -> float | None:

@@ -40,6 +40,7 @@ from core.stages.defaults import PROVIDER, Wishes, answer_job, model_of
 from core.stages.distillation import refresh_distillation
 from core.stages.dpo_data import PairJob
 from core.stages.prepare import Scope, choose_prompts, existing_run, load_character, run_of
+from core.stages.pricing import current_price
 from core.store.price_table import PriceTable
 
 
@@ -145,12 +146,13 @@ def _answer_one(role: Role, asked: Asked, settings: Settings) -> Result:
 def _run_answers(
     job: AnswerJob, asked: Asked, constitution: Constitution, engine: Engine, settings: Settings
 ) -> Tally:
-    bulk = bulk_of(job, engine, ledger=asked.ledger, price=PriceTable(settings).lookup(job.model))
     run = run_of(asked.scope, constitution, settings)
     report = _reporter(job.role)
 
     async def go() -> Tally:
         try:
+            price = await current_price(job.model, settings)
+            bulk = bulk_of(job, engine, ledger=asked.ledger, price=price)
             tally = await answer(job, run, engine, settings, bulk=bulk, on_progress=report)
             refresh_distillation(run, settings)
             return tally

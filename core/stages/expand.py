@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
+from core.bulk import Bulk, Request, answer_all
+from core.bulk.pace import Bounds, Pace
 from core.constitution import Constitution, Trait
 from core.engines import Engine
 from core.errors import EngineError, RunError
@@ -21,8 +23,6 @@ from core.prompt_lists import parse_prompts
 from core.prompt_review import CUT_OFF, EMPTY, QUOTA_FULL, Pools, review
 from core.records import Completion, Sampling
 from core.similarity import Near
-from core.bulk import Bulk, Request, answer_all
-from core.bulk.pace import Bounds, Pace
 from core.stages.expansion_plan import Ask, Planner, TraitProgress
 from core.stages.expansion_report import Dropped, ExpansionReport, dropped_path
 from core.store.general import PARTS

@@ -9,11 +9,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from core.bulk import Request
 from core.constitution import Constitution, Trait
 from core.expansion import LENGTHS, Length, Mix, classify, messages_for, missing
 from core.prompt_review import Pools, asks
 from core.records import Sampling, content_hash
-from core.bulk import Request
 
 # Asked for in excess of what is missing: some candidates always repeat others. More where much was dropped.
 OVER_ASK = 1.3

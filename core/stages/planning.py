@@ -1,4 +1,4 @@
-"""What a teacher or student job asks, in which order, under which keys, and what that will take. No network.
+"""What a teacher or student job asks, in which order, under which keys, and what that takes. No network.
 
 Requests are made as they are drawn, so a plan of any length costs the memory of its prompts only.
 """
