@@ -51,10 +51,10 @@ class Engines:
     student: str
     samples: int = 1
 
-    def models(self) -> tuple[ModelName, ...]:
+    def models(self) -> tuple[ModelName, ModelName] | tuple[()]:
         """Teacher and student by name, or nothing while one of them is none."""
         try:
-            return tuple(parse_model(typed, default=PROVIDER) for typed in (self.teacher, self.student))
+            return parse_model(self.teacher, default=PROVIDER), parse_model(self.student, default=PROVIDER)
         except SettingsError:
             return ()
 
@@ -175,12 +175,12 @@ def draw_plan(plan: Plan, planned: int) -> None:
         draw_quote(plan.more, planned)
     if plan.trouble:
         st.error(plain(plan.trouble), icon=":material/error:")
-    unknown = unpriced(plan.engines.models())
-    if plan.trouble or unknown:
-        priced = not (plan.more and unknown)
-        label = "Engines and keys" if priced else f"Add the price of {unknown[0]}"
-        icon = ":material/key:" if priced else ":material/sell:"
-        st.page_link("views/settings.py", label=plain(label), icon=icon)
+    unknown = unpriced(plan.engines.models()) if plan.more else []
+    if unknown:
+        label = f"Add the price of {unknown[0]}"
+        st.page_link("views/settings.py", label=plain(label), icon=":material/sell:")
+    elif plan.trouble:
+        st.page_link("views/settings.py", label="Engines and keys", icon=":material/key:")
 
 
 def draw_quote(more: Quote, planned: int) -> None:

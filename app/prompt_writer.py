@@ -10,6 +10,7 @@ from app import state
 from app.commands import verb_words
 from app.launch import active_job, launch
 from app.prompt_plan import Place, Wish, wish_for
+from app.prompt_price import price_words
 from app.reads import settings
 from app.sidebar import title_of
 from app.widgets import job_progress, plain
@@ -107,7 +108,9 @@ def draw_more(name: str, model: str, usable: bool, mixes: list[Mix]) -> int:
         wish = wish_for(mixes, per_trait, small=is_small(model))
         more = more_button(name, model, per_trait, wish, usable)
         st.button("Generate more", icon=":material/add:", **more)
-    st.caption(wish.sentence(place_of(model)))
+    place = place_of(model)
+    price = price_words(name, model, per_trait) if place == "provider" and wish.missing else ""
+    st.caption(plain(f"{wish.sentence(place)} {price}".strip()))
     return per_trait
 
 

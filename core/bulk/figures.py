@@ -62,6 +62,11 @@ class Figures:
         self.requests += 1
         self.retries += again
 
+    def resent(self, times: int) -> None:
+        """An engine sent a request again by itself."""
+        self.requests += times
+        self.retries += times
+
     def answered(self, completion: Completion) -> None:
         """An answer came."""
         usage = completion.usage

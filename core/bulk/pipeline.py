@@ -384,9 +384,12 @@ class _Pipeline(Generic[Tag]):
         for request, completion in zip(row.requests, completions, strict=False):
             cost = self._cost(completion)
             if row.asked > 1 or cost != completion.cost_usd:
-                completion = replace(completion, attempts=row.asked, cost_usd=cost)
+                attempts = row.asked + completion.attempts - 1
+                completion = replace(completion, attempts=attempts, cost_usd=cost)
             self._figures.answered(completion)
             self._on_done(request, completion)
+        # An engine may have sent a request again by itself, where a kept connection turned out closed.
+        self._figures.resent(completions[0].attempts - 1)
         self._open -= 1
         missing = row.requests[len(completions) :]
         if missing:

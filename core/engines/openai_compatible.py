@@ -12,7 +12,7 @@ import json
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -30,6 +30,9 @@ LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 LONGEST_REASON = 500
 READ_BUFFER_BYTES = 1 << 20
 KEEP_ALIVE_S = 60.0
+# A connection that was closed while it was idle says so at once; later, the request was at work.
+STALE_WITHIN_S = 0.5
+Answer = tuple[int, bytes, Mapping[str, str]]
 # Made once: `json.dumps` would make an encoder at every call.
 _as_json = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -134,24 +137,29 @@ class OpenAICompatible:
         try:
             if self._url is None and self._relocate is not None:
                 self._url = _chat_url(await self._relocate())
-            status, answer, headers = await self._ask(data)
-            return completions_of(read_answer(status, answer, headers), time.monotonic() - started)
+            posts, (status, answer, headers) = await self._ask(data)
+            found = completions_of(read_answer(status, answer, headers), time.monotonic() - started)
+            return found if posts == 1 else [replace(one, attempts=posts) for one in found]
         except Trouble as trouble:
             if trouble.kind == "unreachable" and self._relocate is not None:
                 self._url = None
             raise self._error(trouble) from None
 
-    async def _ask(self, data: bytes) -> tuple[int, bytes, Mapping[str, str]]:
+    async def _ask(self, data: bytes) -> tuple[int, Answer]:
+        """How often it was sent, and what came back."""
+        started = time.monotonic()
         try:
-            return await self._post(data)
-        except aiohttp.ServerDisconnectedError:
-            # The server closed a connection that it had kept open: ask again on a fresh one, at once.
-            try:
-                return await self._post(data)
-            except aiohttp.ServerDisconnectedError as error:
+            return 1, await self._post(data)
+        except aiohttp.ServerDisconnectedError as error:
+            if time.monotonic() - started > STALE_WITHIN_S:
                 self._broke(error)
+        # The server had closed a connection that was kept open: ask again on a fresh one, at once.
+        try:
+            return 2, await self._post(data)
+        except aiohttp.ServerDisconnectedError as error:
+            self._broke(error)
 
-    async def _post(self, data: bytes) -> tuple[int, bytes, Mapping[str, str]]:
+    async def _post(self, data: bytes) -> Answer:
         assert self._url is not None
         self.requests += 1
         session = self._session or self._open_session()

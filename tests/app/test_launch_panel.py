@@ -150,7 +150,7 @@ def test_a_limit_below_the_low_estimate_warns_that_the_job_will_stop_early() -> 
     low, high = expected(200).cost or (0.0, 0.0)
     app.number_input(key="budget").set_value(0.01).run()
     assert low > 0.01
-    assert "It will stop early: $0.01 is less than even short answers cost." in text(app)
+    assert "It will stop early: $0.01 is less than even short answers cost" in text(app)
     app.number_input(key="budget").set_value((low + high) / 2).run()
     assert "It stops early if answers are long" in text(app)
     assert not app.warning

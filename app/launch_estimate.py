@@ -1,0 +1,105 @@
+"""What making pairs will take, before the click: calls, tokens, time and money, side by side.
+
+Counting every request of a large job takes a second, so it is kept for as long as the files look alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.launch_options import Options
+from app.launch_quote import Quote, Side
+from app.reads import library, settings
+from core.constitution import Constitution
+from core.engines import Engine
+from core.engines.opening import open_engine
+from core.names import ModelName
+from core.prices import Price
+from core.stages.defaults import Wishes, answer_job
+from core.stages.planning import Estimate, Role, estimate
+from core.stages.prepare import Scope, choose_prompts, existing_run, load_character
+from core.store.few_shot import ACCEPTED
+from core.store.price_table import PriceTable
+
+Look = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many prompts of which character, asked of whom, how often."""
+
+    name: str
+    teacher: ModelName
+    student: ModelName
+    samples: int
+    limit: int
+    options: Options
+
+    @property
+    def models(self) -> tuple[tuple[Role, ModelName], ...]:
+        """Who is asked, in this order."""
+        return (("teacher", self.teacher), ("student", self.student))
+
+
+def quote(asked: Asked) -> Quote:
+    """What a launch would take as things stand. Sends nothing. Raises CoreError: no key, no such model."""
+    constitution = library().load(asked.name).constitution
+    # A limit changes nothing of what there is to count.
+    unlimited = replace(asked, options=replace(asked.options, budget=None))
+    return Quote(tuple(_side(role, model, unlimited, constitution) for role, model in asked.models))
+
+
+def _side(role: Role, model: ModelName, asked: Asked, constitution: Constitution) -> Side:
+    engine = open_engine(model, settings(), asked.options.routing(role))
+    price = PriceTable(settings()).lookup(model)
+    stamp = _stamp(role, model, asked.name, constitution)
+    found = _estimated(stamp, role, asked, price, engine.identity.as_dict(), engine)
+    return Side(role, model, found, price)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _estimated(
+    stamp: tuple[str, tuple[Look, ...]],
+    role: Role,
+    asked: Asked,
+    price: Price | None,
+    identity: dict[str, Any],
+    _engine: Engine,
+) -> Estimate:
+    """The count itself; `stamp` and `identity` are there to tell when it has to be done anew."""
+    scope = Scope(asked.name, limit=asked.limit)
+    constitution = load_character(scope, settings())
+    job = answer_job(
+        role,
+        dict(asked.models)[role],
+        constitution,
+        choose_prompts(scope, constitution, settings()),
+        Wishes(samples=asked.samples, concurrency=asked.options.at_once),
+        student=asked.student if role == "teacher" else None,
+    )
+    return estimate(job, existing_run(scope, constitution, settings()), constitution, _engine, price)
+
+
+def _stamp(
+    role: Role, model: ModelName, name: str, constitution: Constitution
+) -> tuple[str, tuple[Look, ...]]:
+    """The character's version, and what the files look like that prompts and answers are read from."""
+    shelf = library().shelf
+    files = [shelf.own_path("few-shot", name, ending) for ending in (".jsonl", ACCEPTED)]
+    files += [shelf.shipped_path("few-shot", name, ".jsonl"), shelf.shipped / "general-prompts.jsonl"]
+    run = existing_run(Scope(name), constitution, settings())
+    files += [found.rows_path for found in run.answer_sets(role, model.label)] if run else []
+    return constitution.content_hash, tuple(_look(path) for path in files)
+
+
+def _look(path: Path) -> Look:
+    """A file's name, size and time."""
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), 0, 0
+    return str(path), found.st_size, found.st_mtime_ns
