@@ -6,7 +6,9 @@ A value is looked up in the environment, then in `.env` of the working folder, t
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,8 +228,25 @@ def origin_of(url: str) -> str:
         raise SettingsError(f"{url!r} is not an address; use http://host:port/v1.")
     if parts.username or parts.password:
         raise SettingsError("An address must not carry a user name or password; save a key instead.")
+    if _is_link_local(parts.hostname):
+        raise SettingsError(f"{parts.hostname} is an address of the machine's own network card; use another.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def _is_link_local(host: str) -> bool:
+    """Whether a host is an address such as 169.254.169.254, where clouds keep a machine's secrets.
+
+    Also in the spellings that resolvers understand: 2852039166, 0xa9fea9fe, 0251.0376.0251.0376.
+    """
+    try:
+        if ":" in host:
+            address = ipaddress.ip_address(host.partition("%")[0])
+            mapped = getattr(address, "ipv4_mapped", None)
+            return (mapped or address).is_link_local
+        return ipaddress.ip_address(socket.inet_aton(host)).is_link_local
+    except (ValueError, OSError):
+        return False
 
 
 def redact(text: str, secrets: list[str]) -> str:

@@ -123,7 +123,7 @@ def empty(name: str, run_id: str) -> None:
         )
     st.markdown(
         f"Here you will see **{plain(title_of(name))}** speak: the teacher's answer, in character, beside "
-        "the student's plain one. Press *Preview 4*; the button says what it takes."
+        "the student's plain one. Press *Preview 4*: what it takes stands beside it."
     )
 
 
