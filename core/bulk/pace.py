@@ -2,7 +2,8 @@
 
 One `Pace` serves one endpoint, model and key. Time comes in as seconds of a clock that never goes
 back; limits come out. It starts at `Bounds.start` and adds one for every answer (doubling a round)
-until the server refuses. A refusal (HTTP 429) then means one of two things:
+until the server refuses, and again on the way back to a level that was fine before a storm. A refusal
+(HTTP 429) then means one of two things:
 
 - too many at once: requests at that level are mostly refused. The limit becomes what is still under
   way. Then one more is tried, the more rounds later the more often that was in vain; where it is not,
@@ -98,8 +99,9 @@ class Pace:
         self.in_flight = 0
         self.changes: deque[Change] = deque(maxlen=1000)
         # Below this level growth is fast: it was fine before a storm, and no growth since was in vain.
+        # The start is a guess and no growth: that it was refused says nothing about slower ways up.
         self._fine_until = float("inf")
-        self._grew = True
+        self._grew = False
         self._rounds_to_wait = 1
         self._step = 1.0
         self._burst = 0

@@ -155,6 +155,7 @@ class _Pipeline(Generic[Tag]):
             await asyncio.gather(*slots, return_exceptions=True)
         finally:
             self._give_up_what_is_under_way()
+            self._figures.waiting = 0
             self._figures.end(self._loop.time())
 
     def _give_up_what_is_under_way(self) -> None:
@@ -255,6 +256,7 @@ class _Pipeline(Generic[Tag]):
         row = self._ready[0]
         if row.asked and (wait := self._retries.spend(now)) > 0:
             return self._wake_in(wait, now)
+        self._figures.waiting -= 1
         return self._ready.popleft()
 
     def _a_fresh_row(self) -> _Row[Tag] | None:
