@@ -19,6 +19,7 @@ Idea and words: AIMD with a saturation gate, as in inspect_ai; TCP's self-clocki
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -34,6 +35,8 @@ RATE_GROWTH = 0.01
 FASTEST_RATE_GROWTH = 0.25
 RATE_MARGIN = 0.98
 RATE_MEASURED_OVER_S = 3.0
+# So many refusals since a cut say that it was far too small.
+MANY_REFUSED = 20
 SATURATED = 0.8
 MOST_ROUNDS_BETWEEN_PROBES = 32
 # Requests taken at a level before a refusal there can be blamed on the rate.
@@ -114,6 +117,7 @@ class Pace:
         self._rate_growth = RATE_GROWTH
         self._rate_refused = 0.0
         self._rate_cut_at = float("-inf")
+        self._refused_since = 0
         self._taken = _Levels()
         self._refused = _Levels()
         self._starts: deque[tuple[float, int]] = deque()
@@ -313,13 +317,26 @@ class Pace:
             return None
         return sum(count for at, count in self._starts if first <= at < last) / ((last - first) * BUCKET_S)
 
+    def _at_most_of_late(self, now: float) -> float | None:
+        """The accepted rate of the last second, and what chance may have kept from it (two deviations)."""
+        rate = self._accepted_over(COOLDOWN_S, now)
+        return rate and rate + 2 * math.sqrt(rate / COOLDOWN_S)
+
     def _cut_rate(self, level: int, now: float) -> None:
+        """Down to what is being accepted; further while refusals go on after a cut."""
+        self._refused_since += 1
         accepted = self.accepted_rate(now)
-        if now - self._cut_at < COOLDOWN_S or not accepted:
+        if not accepted or now - self._cut_at < COOLDOWN_S:
             return
-        # Refused again so soon: the last cut was too small.
-        margin = RATE_MARGIN if now - self._rate_cut_at > RATE_MEASURED_OVER_S else RATE_MARGIN**3
+        margin = RATE_MARGIN
+        if now - self._rate_cut_at <= RATE_MEASURED_OVER_S:
+            # Refused again so soon: the last cut was too small.
+            margin = RATE_MARGIN**3
+            if self._refused_since >= MANY_REFUSED:
+                # By far: an allowance that had been saved up still hides the rate in a longer look.
+                accepted = min(accepted, self._at_most_of_late(now) or accepted)
         self._cut_at = self._rate_cut_at = self._rate_moved_at = now
+        self._refused_since = 0
         self._rate_refused = max(accepted, min(self.rate or accepted, 2 * accepted))
         self.rate = min(self.rate or accepted, accepted) * margin
         self._rate_growth = RATE_GROWTH
