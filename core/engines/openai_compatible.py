@@ -32,6 +32,8 @@ READ_BUFFER_BYTES = 1 << 20
 KEEP_ALIVE_S = 60.0
 # A connection that was closed while it was idle says so at once; later, the request was at work.
 STALE_WITHIN_S = 0.5
+# Closed before an answer had begun; in the middle of one it is a ClientPayloadError.
+CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 Answer = tuple[int, bytes, Mapping[str, str]]
 # Made once: `json.dumps` would make an encoder at every call.
 _as_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -150,13 +152,13 @@ class OpenAICompatible:
         started = time.monotonic()
         try:
             return 1, await self._post(data)
-        except aiohttp.ServerDisconnectedError as error:
+        except CLOSED as error:
             if time.monotonic() - started > STALE_WITHIN_S:
                 self._broke(error)
         # The server had closed a connection that was kept open: ask again on a fresh one, at once.
         try:
             return 2, await self._post(data)
-        except aiohttp.ServerDisconnectedError as error:
+        except CLOSED as error:
             self._broke(error)
 
     async def _post(self, data: bytes) -> Answer:
@@ -166,10 +168,10 @@ class OpenAICompatible:
         try:
             async with session.post(self._url, data=data, allow_redirects=False) as response:
                 return response.status, await _read_capped(response), response.headers
-        except aiohttp.ServerDisconnectedError:
-            raise
         except aiohttp.ClientConnectorError as error:
             raise Trouble("unreachable", f"no server answers at {self._place} ({_why(error)})") from None
+        except CLOSED:
+            raise
         except aiohttp.ConnectionTimeoutError:
             what = f"{self._place} takes no connection within {self._timeouts.connect:.0f} s"
             raise Trouble("unreachable", what) from None

@@ -41,6 +41,7 @@ def completions_of(body: Json, seconds: float) -> list[Completion]:
     choices = [choice for choice in body["choices"] if isinstance(choice, dict)]
     if not choices:
         raise Trouble("empty", "the answer holds no choices", status=200)
+    choices.sort(key=lambda choice: _count(choice.get("index")) or 0)
     for choice in choices:
         check_choice(choice)
     usage, cost = _usage(body.get("usage"), len(choices)), _cost(body.get("usage"), len(choices))
