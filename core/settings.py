@@ -229,7 +229,7 @@ def origin_of(url: str) -> str:
     if parts.username or parts.password:
         raise SettingsError("An address must not carry a user name or password; save a key instead.")
     if _is_link_local(parts.hostname):
-        raise SettingsError(f"{parts.hostname} is an address of the machine's own network card; use another.")
+        raise SettingsError(f"{parts.hostname} is an address of the machine's network card; use another.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
