@@ -6,13 +6,15 @@ A value is looked up in the environment, then in `.env` of the working folder, t
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from platformdirs import user_config_path
 
@@ -228,13 +230,13 @@ def origin_of(url: str) -> str:
         raise SettingsError(f"{url!r} is not an address; use http://host:port/v1.")
     if parts.username or parts.password:
         raise SettingsError("An address must not carry a user name or password; save a key instead.")
-    if _is_link_local(parts.hostname):
+    if is_link_local(parts.hostname):
         raise SettingsError(f"{parts.hostname} is an address of the machine's network card; use another.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
-def _is_link_local(host: str) -> bool:
+def is_link_local(host: str) -> bool:
     """Whether a host is an address such as 169.254.169.254, where clouds keep a machine's secrets.
 
     Also in the spellings that resolvers understand: 2852039166, 0xa9fea9fe, 0251.0376.0251.0376.
@@ -249,11 +251,45 @@ def _is_link_local(host: str) -> bool:
         return False
 
 
+SHORTEST_SECRET = 8
+# So many first characters of a long key are as good as the key to whoever guesses the rest.
+TELLING_PREFIX = 12
+
+
 def redact(text: str, secrets: list[str]) -> str:
-    """`text` with every secret value replaced, so that no message or log can carry one."""
+    """`text` with every secret replaced, so that no message or log can carry one.
+
+    Also in the forms that servers repeat: URL-encoded, escaped, in base64, or cut off after twelve
+    characters or more.
+    """
     for secret in secrets:
-        if len(secret) >= 8:
-            text = text.replace(secret, "[key]")
+        if len(secret) < SHORTEST_SECRET:
+            continue
+        for form in _forms_of(secret):
+            text = text.replace(form, "[key]")
+        if len(secret) > TELLING_PREFIX:
+            text = _without_beginnings(text, secret)
+    return text
+
+
+@lru_cache(maxsize=64)
+def _forms_of(secret: str) -> tuple[str, ...]:
+    """A secret as it is, and as URLs, JSON and basic authentication write it; the longest first."""
+    encoded = (
+        base64.b64encode(text.encode()).decode().rstrip("=") for text in (f"Bearer {secret}", secret)
+    )
+    forms = {secret, quote(secret, safe=""), secret.replace("/", "\\/"), *encoded}
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _without_beginnings(text: str, secret: str) -> str:
+    """`text` without cut-off copies of a secret."""
+    beginning = secret[:TELLING_PREFIX]
+    while (start := text.find(beginning)) >= 0:
+        end = start + TELLING_PREFIX
+        while end < len(text) and end - start < len(secret) and text[end] == secret[end - start]:
+            end += 1
+        text = f"{text[:start]}[key]{text[end:]}"
     return text
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 import aiohttp
+from aiohttp.abc import ResolveResult
 from yarl import URL
 
 from core.engines.failures import ASK_AGAIN, STOPS_JOB, Trouble, advice
@@ -24,7 +26,7 @@ from core.engines.reading import completions_of, read_answer
 from core.errors import EngineError
 from core.names import Provider
 from core.records import Completion, Identity, Message, Sampling
-from core.settings import Secret, redact
+from core.settings import Secret, is_link_local, redact
 
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 LONGEST_REASON = 500
@@ -84,6 +86,7 @@ class OpenAICompatible:
         self._timeouts = timeouts or Timeouts()
         self._relocate = relocate
         self._session: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
         self.requests = 0
 
     @property
@@ -157,14 +160,14 @@ class OpenAICompatible:
                 self._broke(error)
         # The server had closed a connection that was kept open: ask again on a fresh one, at once.
         try:
-            return 2, await self._post(data)
+            return 2, await self._post(data, fresh=True)
         except CLOSED as error:
             self._broke(error)
 
-    async def _post(self, data: bytes) -> Answer:
+    async def _post(self, data: bytes, *, fresh: bool = False) -> Answer:
         assert self._url is not None
         self.requests += 1
-        session = self._session or self._open_session()
+        session = self._on_a_fresh_connection() if fresh else self._session or self._open_session()
         try:
             async with session.post(self._url, data=data, allow_redirects=False) as response:
                 return response.status, await _read_capped(response), response.headers
@@ -183,6 +186,8 @@ class OpenAICompatible:
                 else f"no answer in {self._timeouts.total:g} s"
             )
             raise Trouble("timeout", what, maybe_billed=True) from None
+        except aiohttp.InvalidURL:
+            raise Trouble("unreachable", f"{self._place} is no address that can be asked") from None
         except (aiohttp.ClientError, ConnectionError) as error:
             self._broke(error)
 
@@ -195,6 +200,15 @@ class OpenAICompatible:
         return str(self._url.parent.parent) if self._url is not None else self.name
 
     def _open_session(self) -> aiohttp.ClientSession:
+        self._session = self._new_session(keep=True)
+        return self._session
+
+    def _on_a_fresh_connection(self) -> aiohttp.ClientSession:
+        """A session that opens a connection for every request: others of the pool may be dead too."""
+        self._fresh = self._fresh or self._new_session(keep=False)
+        return self._fresh
+
+    def _new_session(self, *, keep: bool) -> aiohttp.ClientSession:
         headers = {
             "Content-Type": "application/json",
             # Compression would cost both sides time, and lets a small answer unpack into a huge one.
@@ -204,17 +218,22 @@ class OpenAICompatible:
         if self._endpoint.secret is not None:
             headers["Authorization"] = f"Bearer {self._endpoint.secret.reveal()}"
         limits = self._timeouts
-        self._session = aiohttp.ClientSession(
+        resolver = CarefulResolver()
+        pool = (
+            aiohttp.TCPConnector(limit=0, resolver=resolver, keepalive_timeout=KEEP_ALIVE_S)
+            if keep
+            else aiohttp.TCPConnector(limit=0, resolver=resolver, force_close=True)
+        )
+        return aiohttp.ClientSession(
             headers=headers,
             timeout=aiohttp.ClientTimeout(
                 total=limits.total, sock_read=limits.idle, sock_connect=limits.connect
             ),
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            connector=pool,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=READ_BUFFER_BYTES,
         )
-        return self._session
 
     def _error(self, trouble: Trouble) -> EngineError:
         secret = self._endpoint.secret
@@ -233,11 +252,28 @@ class OpenAICompatible:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-            # Connections say goodbye in the loop's next turns; closing it at once would warn about them.
-            await asyncio.sleep(0)
+        for session in (self._session, self._fresh):
+            if session is not None:
+                await session.close()
+                # Connections say goodbye in the loop's next turns; ending it at once would warn of them.
+                await asyncio.sleep(0)
+        self._session = self._fresh = None
+
+
+class CarefulResolver(aiohttp.ThreadedResolver):
+    """Finds addresses like any other, but none of the machine's own network card.
+
+    A name that was checked may point elsewhere a moment later: what is dialled is what is checked.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of a name. Raises OSError where one of them is link-local."""
+        found = await super().resolve(host, port, family)
+        if any(is_link_local(one["host"]) for one in found):
+            raise OSError(None, f"{host} leads to the machine's own network card")
+        return found
 
 
 @lru_cache(maxsize=256)

