@@ -35,7 +35,7 @@ $(ENV)/.has-local: $(ENV)/bin/python pyproject.toml
 	touch $@
 
 $(ENV)/.has-dev: $(ENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[local,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[local,train,dev]"
 	touch $@
 
 clean:

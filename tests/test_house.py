@@ -27,11 +27,15 @@ PURE = {
     "interchange": None,
     "prompts": None,
     "pairs": None,
+    "dialogues": None,
+    "dialogue_quality": None,
     "diff": set(),
     "editing": set(),
     "expansion": None,
     "prompt_lists": None,
     "prompt_review": None,
+    "formats": {"errors"},
+    "tuning/recipe": {"errors", "formats"},
 }
 EDGES = (
     "core.store",

@@ -9,7 +9,21 @@ from types import FrameType
 
 import click
 
-from core.cli import characters, generate, jobs, models, pairs, prices, prompts, review, serving, studio
+from core.cli import (
+    characters,
+    generate,
+    introspection,
+    jobs,
+    local_training,
+    models,
+    pairs,
+    prices,
+    prompts,
+    review,
+    serving,
+    studio,
+    tuning,
+)
 from core.cli.output import FAILED, INTERRUPTED, whisper
 from core.errors import CoreError
 
@@ -20,7 +34,21 @@ def character() -> None:
     """Give a language model a character: write it, see it, and keep the pairs that teach it."""
 
 
-for module in (studio, models, serving, characters, prompts, prices, generate, pairs, review, jobs):
+for module in (
+    studio,
+    models,
+    serving,
+    characters,
+    prompts,
+    prices,
+    generate,
+    pairs,
+    introspection,
+    review,
+    jobs,
+    tuning,
+    local_training,
+):
     for command in module.COMMANDS:
         character.add_command(command)
 

@@ -1,0 +1,97 @@
+"""`character train … --backend local` and `character merge`: trained and joined on this computer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.cli.options import data_option, json_option
+from core.cli.output import Result, finish, say, whisper
+from core.errors import RunError
+from core.formats import Kind
+from core.names import parse_model
+from core.settings import Settings, load_settings
+from core.tuning.local import adapter_place, config_of, run_child
+
+PathOption = click.Path(path_type=Path)
+
+
+def train_here(kind: Kind, flags: dict[str, Any], settings: Settings) -> Result:
+    """Train an adapter here and say how it went; a training that failed its gate has failed."""
+    config = config_of(kind, flags, settings)
+    say(f"{kind.upper()} of {config['base']} on {config['data']}, recipe {config['recipe']}")
+    if flags["dry_run"]:
+        return Result(f"train {kind}", more={"dry_run": True, "config": config})
+    started = time.monotonic()
+    result = run_child(f"training.{kind}", config, settings, whisper)
+    say(result["message"])
+    if result.get("adapter"):
+        say(f"adapter {result['adapter']}")
+    return Result(
+        f"train {kind}",
+        status=result["status"],
+        planned=result["rows"],
+        done=result["rows"],
+        files=list(result.get("files", ())),
+        seconds=time.monotonic() - started,
+        more={
+            name: result[name] for name in ("adapter", "gguf", "gate", "steps", "before", "after", "laps")
+        },
+    )
+
+
+@click.command("merge")
+@click.option("--constitution", help="The character's name: its own adapters are joined.")
+@click.option("--student", default="local/smollm2-135m", show_default=True, help="Whose adapters.")
+@click.option("--dpo", type=PathOption, help="The DPO adapter's folder [the character's own].")
+@click.option("--sft", type=PathOption, help="The SFT adapter's folder [the character's own].")
+@click.option("--weights", type=(float, float), default=(1.0, 0.25), show_default=True)
+@click.option("--full", is_flag=True, help="Fold base and adapters into one complete model.")
+@click.option("--base", help="The base of a complete model [the student].")
+@click.option("--output", "-o", type=PathOption, help="[LORA_PATH/<student>-merged/<character>]")
+@data_option
+@json_option
+def merge(data: Path | None, as_json: bool, **flags: Any) -> None:
+    """Join a character's DPO and SFT adapters exactly, or fold them into a complete model."""
+    settings, started = load_settings(data=data), time.monotonic()
+    config = _merge_config(flags, settings)
+    result = run_child("training.merge", config, settings, whisper)
+    say(f"merged {config['output']}")
+    more = {name: value for name, value in result.items() if name not in ("verb", "status", "seconds")}
+    seconds = time.monotonic() - started
+    files = [str(config["output"])]
+    finish(
+        Result("merge", status=result["status"], files=files, seconds=seconds, more=more), as_json=as_json
+    )
+
+
+def _merge_config(flags: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    student, name = parse_model(flags["student"], default="local"), flags["constitution"]
+    chosen = [flags[kind] or _own(settings, student.slug, kind, name) for kind in ("dpo", "sft")]
+    output = flags["output"] or (name and adapter_place(settings, student.slug, "merged", name))
+    if not output:
+        raise RunError("Say where it goes: --output FOLDER, or --constitution NAME.")
+    config: dict[str, Any] = {
+        "adapters": [str(Path(place).absolute()) for place in chosen],
+        "weights": list(flags["weights"]),
+        "output": str(Path(output).absolute()),
+    }
+    if flags["full"]:
+        config |= {"full": True, "base": flags["base"] or f"local/{student.slug}"}
+    return config
+
+
+def _own(settings: Settings, student: str, kind: str, name: str | None) -> Path:
+    """The character's own adapter of a stage. Raises RunError with the verb that makes it."""
+    if not name:
+        raise RunError("Say which adapters: --constitution NAME, or --dpo FOLDER --sft FOLDER.")
+    place = adapter_place(settings, student, kind, name) / "adapter"
+    if not place.exists():
+        raise RunError(f"There is no {place}. Make it first: character train {kind} --backend local …")
+    return place
+
+
+COMMANDS = (merge,)
