@@ -42,8 +42,12 @@ def main(verb: str, work: Work, arguments: Sequence[str] | None = None) -> int:
         code = DONE if result["status"] == "done" else FAILED
     except (Stopped, KeyboardInterrupt):
         result, code = {"status": "interrupted", "message": STOPPED}, INTERRUPTED
-    except (CoreError, MemoryError) as error:
-        result, code = {"status": "failed", "message": str(error) or OUT_OF_MEMORY}, FAILED
+    except CoreError as error:
+        result, code = {"status": "failed", "message": str(error)}, FAILED
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        result, code = {"status": "failed", "message": OUT_OF_MEMORY}, FAILED
     if code:
         print(result.get("message", ""), file=sys.stderr, flush=True)
     seconds = round(time.monotonic() - started, 2)
@@ -57,6 +61,12 @@ OUT_OF_MEMORY = "There is not enough memory. Lower micro_batch or max_length, or
 
 def _stop(*_: Any) -> None:
     raise Stopped
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether it is Python's, CUDA's or torch's own word for it: the last two are plain RuntimeErrors."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def prepare_process() -> None:

@@ -16,7 +16,7 @@ import torch
 
 from core.settings import PROJECT
 from tests.training import tiny
-from training import base, checkpoints, loop
+from training import base, checkpoints, job, loop
 from training.adapters import read_adapter
 from training.base import Place, place_for
 from training.gates import dpo_gate, sft_gate
@@ -181,6 +181,18 @@ def test_the_command_fails_with_one_sentence(tmp_path: Path) -> None:
     assert (done.returncode, made["status"]) == (1, "failed")
     assert "4-bit" in made["message"] and "rank: 0" in made["message"]
     assert "Traceback" not in done.stderr
+
+
+def test_a_lack_of_memory_is_said_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def hungry(_: Any) -> dict[str, Any]:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+
+    (tmp_path / "config.json").write_text("{}")
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    code = job.main("dpo", hungry, ["--config", str(tmp_path / "config.json")])
+    for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+        signal.signal(number, handler)
+    assert code == 1 and "micro_batch" in json.loads(capsys.readouterr().out)["message"]
 
 
 def test_a_terminated_command_saves_and_ends_with_130(tmp_path: Path) -> None:
