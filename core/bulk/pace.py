@@ -9,7 +9,7 @@ until the server refuses, and again on the way back to a level that was fine bef
   way. Then one more is tried, the more rounds later the more often that was in vain; where it is not,
   steps come sooner and grow, so that the way back after a storm is short.
 - too many a second: requests at that level are mostly taken, or nothing else was under way. The limit
-  stays, and requests are let go at the rate that was being accepted. It then grows by one percent every
+  stays, and requests are let go at the rate that was being accepted. It then grows by 1.5 % every
   other second near the rate that was refused, and ever faster far below it.
 
 A server's own trouble (5xx) is no sign of too much load: it takes back a little growth and cuts
@@ -31,7 +31,7 @@ RATE_STEP_S = 2.0
 # Between two steps near the refused rate there are at least that many requests.
 RATE_STEP_REQUESTS = 32
 FEW_A_SECOND = 5.0
-RATE_GROWTH = 0.01
+RATE_GROWTH = 0.015
 FASTEST_RATE_GROWTH = 0.25
 RATE_MARGIN = 0.98
 RATE_MEASURED_OVER_S = 3.0
