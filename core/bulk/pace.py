@@ -91,8 +91,8 @@ class _Levels:
 class Pace:
     """The limit of one endpoint, model and key.
 
-    Ask `room` before a request, say `sent` when it leaves, and then exactly one of `taken`, `refused`,
-    `troubled`, `unanswered` or `neutral`, with what `sent` returned.
+    Ask `free` and `wait` before a request, say `sent` when it leaves, and then exactly one of `taken`,
+    `refused`, `troubled`, `unanswered` or `neutral`, with what `sent` returned.
     """
 
     def __init__(self, bounds: Bounds) -> None:

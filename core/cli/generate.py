@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,19 @@ from core.cli.options import (
     scope_options,
     teacher_options,
 )
-from core.cli.output import Bar, Result, finish, merge, say
+from core.cli.output import Result, finish, merge, say
 from core.cli.pairs import pairs_of
 from core.cli.select import names_of
+from core.cli.telling import figures_of, how_it_went, reporter
 from core.constitution import Constitution
 from core.engines import Engine
 from core.engines.opening import open_engine
 from core.engines.routing import Routing
-from core.jobs import ProgressReporter
 from core.names import ModelName, parse_model
-from core.prices import estimate_words, money
+from core.prices import estimate_words
 from core.settings import Settings, load_settings
 from core.spending import Ledger
-from core.stages.answers import AnswerJob, Role, Standing, Tally, answer, estimate
+from core.stages.answers import AnswerJob, Role, Tally, answer, estimate
 from core.stages.asking import bulk_of
 from core.stages.defaults import PROVIDER, Wishes, answer_job, model_of
 from core.stages.distillation import refresh_distillation
@@ -147,7 +146,7 @@ def _run_answers(
     job: AnswerJob, asked: Asked, constitution: Constitution, engine: Engine, settings: Settings
 ) -> Tally:
     run = run_of(asked.scope, constitution, settings)
-    report = _reporter(job.role)
+    report = reporter(job.role)
 
     async def go() -> Tally:
         try:
@@ -162,29 +161,13 @@ def _run_answers(
     return asyncio.run(go())
 
 
-def _reporter(stage: str) -> Callable[[Standing], None]:
-    """Progress for the terminal and, inside a job, for its page."""
-    bar, reporter = Bar(stage), ProgressReporter.from_environment()
-
-    def report(now: Standing) -> None:
-        bar(now.done, now.planned, now.failed)
-        reporter.update(
-            stage=stage, done=now.done, planned=now.planned, failed=now.failed, figures=now.figures
-        )
-        for row in now.history:
-            reporter.note_history(row)
-        if now.done + now.failed >= now.planned:
-            reporter.flush()
-
-    return report
-
-
 def _answer_result(
     job: AnswerJob, scope: Scope, constitution: Constitution, tally: Tally, settings: Settings
 ) -> Result:
     run = run_of(scope, constitution, settings)
     folder = run.answer_sets(job.role, job.model.label)[0].folder
-    say(_how_it_went(job, constitution, tally))
+    what = f"{job.role} {job.model.full} as {constitution.name}"
+    say(how_it_went(what, "answers", job.model.model, tally))
     return Result(
         job.role,
         status="incomplete" if tally.failed or tally.left_out else "done",
@@ -196,56 +179,8 @@ def _answer_result(
         files=[str(folder / "rows.jsonl")],
         cost_usd=tally.cost_usd,
         seconds=tally.seconds,
-        more=_figures(tally),
+        more=figures_of(tally),
     )
-
-
-def _how_it_went(job: AnswerJob, constitution: Constitution, tally: Tally) -> str:
-    """The sentence that a person reads at the end of a stage."""
-    parts = [
-        f"{job.role} {job.model.full} as {constitution.name}: {tally.done} of {tally.planned} answers",
-        f"{tally.failed} failed (run again to retry them)" if tally.failed else "",
-        f"{tally.requests} requests",
-        money(tally.cost_usd) if tally.cost_usd else "",
-        f"{tally.seconds:.0f} s",
-    ]
-    said = ", ".join(part for part in parts if part) + "."
-    if tally.left_out:
-        said += " Stopped at the budget: run again with a larger one to go on."
-    if tally.maybe_double_billed:
-        worst = f", at most {money(tally.maybe_usd)}" if tally.maybe_usd else ""
-        said += (
-            f" {tally.maybe_double_billed} requests found no answer and may be billed all the same{worst}."
-        )
-    if tally.cut:
-        said += f" {tally.cut} answers were cut off at the token limit."
-    others = [name for name in tally.served if not _same_model(name, job.model.model)]
-    if others:
-        said += f" The endpoint says that {', '.join(sorted(others))} answered."
-    return said
-
-
-def _same_model(served: str, asked: str) -> bool:
-    """Whether two spellings may be one model: a server may leave out the maker or add a date."""
-    short, wanted = (name.rsplit("/", 1)[-1].lower() for name in (served, asked))
-    return short.startswith(wanted) or wanted.startswith(short)
-
-
-def _figures(tally: Tally) -> dict[str, Any]:
-    """The verb's own results of `--json`."""
-    return {
-        "tokens": tally.tokens,
-        "damaged": tally.damaged,
-        "failures": tally.reasons,
-        "retries": tally.retries,
-        "rate_limited": tally.rate_limited,
-        "borrowed": tally.borrowed,
-        "cut": tally.cut,
-        "maybe_double_billed": tally.maybe_double_billed,
-        "maybe_usd": round(tally.maybe_usd, 6),
-        "left_out": tally.left_out,
-        "served": tally.served,
-    }
 
 
 def _dry_run(

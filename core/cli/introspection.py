@@ -14,6 +14,7 @@ import click
 from core.bulk import Bulk
 from core.cli.options import (
     budget_option,
+    concurrency_options,
     data_option,
     dry_run_option,
     json_option,
@@ -21,14 +22,14 @@ from core.cli.options import (
     run_option,
     stacked,
 )
-from core.cli.output import Bar, Result, finish, merge, say
+from core.cli.output import Result, finish, merge, say
 from core.cli.pairs import model_label
 from core.cli.select import names_of
+from core.cli.telling import figures_of, how_it_went, reporter
 from core.constitution import Constitution
 from core.engines import Engine
-from core.jobs import ProgressReporter
 from core.names import ModelName, parse_model
-from core.prices import estimate_words, money
+from core.prices import estimate_words
 from core.settings import Settings, load_settings
 from core.spending import Ledger
 from core.stages.defaults import PROVIDER
@@ -38,7 +39,7 @@ from core.stages.pricing import current_price
 from core.stages.reflection import SelfJob, Size, reflect, reflection_size, reflections_path
 from core.stages.self_engine import SelfWishes, context_of, self_engine, self_job, who_speaks
 from core.stages.sft_data import SftFunnel, SftJob, make_sft_data
-from core.stages.writing import OnProgress, Standing, Tally
+from core.stages.writing import OnProgress, Tally
 from core.store.price_table import PriceTable
 from core.store.runs import Run
 
@@ -51,18 +52,7 @@ self_options = stacked(
     click.option("--top-p", type=click.FloatRange(0, 1), default=0.95, show_default=True),
     click.option("--seed", type=int, default=0, show_default=True),
     click.option("--assistant-name", help="What the assistant calls itself [its family's name]."),
-    click.option(
-        "--max-concurrency",
-        "--concurrency",
-        "concurrency",
-        type=click.IntRange(1, 1000),
-        help="Most requests under way at once; adapted below it [64; 256 on vllm/, 8 on local/].",
-    ),
-    click.option(
-        "--fixed-concurrency",
-        is_flag=True,
-        help="Keep --max-concurrency requests under way whatever the server says.",
-    ),
+    concurrency_options,
     provider_option,
     budget_option,
     dry_run_option,
@@ -200,32 +190,17 @@ async def _asked(
 ) -> Tally:
     try:
         price = await current_price(job.model, settings)
-        return await ask.go(run, engine, job.bulk(engine, ledger, price), _reporter(ask.verb))
+        return await ask.go(run, engine, job.bulk(engine, ledger, price), reporter(ask.verb))
     finally:
         await engine.close()
-
-
-def _reporter(stage: str) -> OnProgress:
-    """Progress for the terminal and, inside a job, for its page."""
-    bar, reporter = Bar(stage), ProgressReporter.from_environment()
-
-    def report(now: Standing) -> None:
-        bar(now.done, now.planned, now.failed)
-        reporter.update(
-            stage=stage, done=now.done, planned=now.planned, failed=now.failed, figures=now.figures
-        )
-        for row in now.history:
-            reporter.note_history(row)
-        if now.done + now.failed >= now.planned:
-            reporter.flush()
-
-    return report
 
 
 def _result(
     ask: Ask, job: SelfJob, run: Run, engine: Engine, tally: Tally, constitution: Constitution
 ) -> Result:
-    say(_how_it_went(ask, job, tally, constitution))
+    what = f"{ask.verb} {job.model.full} as {constitution.name}"
+    # Under an adapter the engine asks by the adapter's name.
+    say(how_it_went(what, ask.unit, engine.model, tally))
     return Result(
         ask.verb,
         status="incomplete" if tally.failed or tally.left_out else "done",
@@ -237,42 +212,8 @@ def _result(
         files=[str(ask.path)] if ask.path.exists() else [],
         cost_usd=tally.cost_usd,
         seconds=tally.seconds,
-        more=_figures(tally, engine),
+        more={"adapter": engine.identity.adapter, **figures_of(tally)},
     )
-
-
-def _how_it_went(ask: Ask, job: SelfJob, tally: Tally, constitution: Constitution) -> str:
-    parts = [
-        f"{ask.verb} {job.model.full} as {constitution.name}: {tally.done} of {tally.planned} {ask.unit}",
-        f"{tally.failed} failed (run again to retry them)" if tally.failed else "",
-        f"{tally.requests} requests",
-        money(tally.cost_usd) if tally.cost_usd else "",
-        f"{tally.seconds:.0f} s",
-    ]
-    said = ", ".join(part for part in parts if part) + "."
-    if tally.left_out:
-        said += " Stopped at the budget: run again with a larger one to go on."
-    if tally.cut:
-        said += f" {tally.cut} answers were cut off at the token limit."
-    return said
-
-
-def _figures(tally: Tally, engine: Engine) -> dict[str, Any]:
-    """The verb's own results of `--json`."""
-    return {
-        "adapter": engine.identity.adapter,
-        "tokens": tally.tokens,
-        "damaged": tally.damaged,
-        "failures": tally.reasons,
-        "retries": tally.retries,
-        "rate_limited": tally.rate_limited,
-        "borrowed": tally.borrowed,
-        "cut": tally.cut,
-        "maybe_double_billed": tally.maybe_double_billed,
-        "maybe_usd": round(tally.maybe_usd, 6),
-        "left_out": tally.left_out,
-        "served": tally.served,
-    }
 
 
 def _sized(

@@ -49,12 +49,7 @@ scope_options = stacked(
     click.option("--limit", type=click.IntRange(min=1), help="Only the first N prompts."),
 )
 
-sampling_options = stacked(
-    click.option("--K", "samples", type=click.IntRange(min=1), help="Answers a prompt [5; 1 on local/]."),
-    click.option("--temperature", type=click.FloatRange(0, 2), default=0.7, show_default=True),
-    click.option("--top-p", type=click.FloatRange(0, 1), default=0.95, show_default=True),
-    click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer [4096; 512 on local/]."),
-    click.option("--seed", type=int, default=0, show_default=True),
+concurrency_options = stacked(
     click.option(
         "--max-concurrency",
         "--concurrency",
@@ -67,6 +62,15 @@ sampling_options = stacked(
         is_flag=True,
         help="Keep --max-concurrency requests under way whatever the server says.",
     ),
+)
+
+sampling_options = stacked(
+    click.option("--K", "samples", type=click.IntRange(min=1), help="Answers a prompt [5; 1 on local/]."),
+    click.option("--temperature", type=click.FloatRange(0, 2), default=0.7, show_default=True),
+    click.option("--top-p", type=click.FloatRange(0, 1), default=0.95, show_default=True),
+    click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer [4096; 512 on local/]."),
+    click.option("--seed", type=int, default=0, show_default=True),
+    concurrency_options,
 )
 
 budget_option = click.option(
