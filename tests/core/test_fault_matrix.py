@@ -23,7 +23,7 @@ import pytest
 from core.bulk import Bulk, Request, answer_all
 from core.bulk.pace import COOLDOWN_S, Bounds, Pace
 from core.bulk.retries import LONGEST_PAUSE_S, Patience, RetryBudget
-from core.cli.generate import _how_it_went
+from core.cli.telling import how_it_went
 from core.engines.openai_compatible import LARGEST_ANSWER_BYTES, Endpoint, OpenAICompatible, Timeouts
 from core.engines.opening import BARE_SERVER
 from core.errors import EngineError
@@ -693,5 +693,5 @@ def test_n16_another_model_than_asked_is_recorded_with_each_row_and_said(setting
     assert {row["served_model"] for row in job.rows} == {"acme/cheaper-model"}
     assert job.counted.served == {"acme/cheaper-model": 12}
     pirate = Library(settings).load("pirate").constitution
-    words = _how_it_went(AnswerJob("student", name, (), Sampling()), pirate, job.counted)
+    words = how_it_went(f"student as {pirate.name}", "answers", name.model, job.counted)
     assert "The endpoint says that acme/cheaper-model answered." in words
