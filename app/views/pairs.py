@@ -91,7 +91,7 @@ def export(run: Run, engines: Engines, rows: list[dict[str, Any]]) -> None:
     if not kept:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(f"Write the DPO file ({kept} pairs)", icon=":material/save:"):
+        if st.button(f"Write the DPO file ({kept} pairs)", key="write-dpo", icon=":material/save:"):
             write(run, engines, kept)
         written = state.written_file(run.id)
         if written and written[1] == kept and Path(written[0]).exists():

@@ -42,6 +42,8 @@ MOST_ROUNDS_BETWEEN_PROBES = 32
 # Requests taken at a level before a refusal there can be blamed on the rate.
 ENOUGH_TAKEN = 4
 MOSTLY_TAKEN = 0.7
+# The share taken, of requests at the same levels since a cut, that no limit on how many would allow.
+MIXED = 0.4
 BUCKET_S = 0.5
 
 
@@ -84,8 +86,8 @@ class _Levels:
         return sum(count for half in (self.now, self.before) for at, count in half.items() if at >= level)
 
     @property
-    def highest(self) -> int:
-        return max([*self.now, *self.before], default=0)
+    def lowest(self) -> int:
+        return min([*self.now, *self.before], default=0)
 
 
 class Pace:
@@ -120,6 +122,10 @@ class Pace:
         self._refused_since = 0
         self._taken = _Levels()
         self._refused = _Levels()
+        # Of requests that left when the last cut had taken effect.
+        self._taken_since_cut = _Levels()
+        self._refused_since_cut = _Levels()
+        self._settled_at = float("-inf")
         self._starts: deque[tuple[float, int]] = deque()
         self._outcomes: deque[bool] = deque(maxlen=40)
 
@@ -162,6 +168,8 @@ class Pace:
         self._taken.turn(now)
         self._refused.turn(now)
         self._taken.add(level)
+        if sent_at >= self._settled_at:
+            self._taken_since_cut.add(level)
         self._latency += 0.1 * (now - sent_at - self._latency) if self._latency else now - sent_at
         if self.bounds.adaptive:
             self._grow_rate(now)
@@ -175,14 +183,16 @@ class Pace:
         self._taken.turn(now)
         self._refused.turn(now)
         self._refused.add(level)
+        if sent_at >= self._settled_at:
+            self._refused_since_cut.add(level)
         self._forget_start(sent_at)
         if not self.bounds.adaptive:
             return
         self._clean = 0.0
-        if self._is_about_rate(level):
+        if self._is_about_rate(level, now):
             self._cut_rate(level, now)
         elif sent_at >= self._cut_at and now - self._cut_at >= COOLDOWN_S:
-            self._cut(level, now)
+            self._cut(level, now, sent_at)
         else:
             self._shrink()
 
@@ -239,9 +249,12 @@ class Pace:
             self._rounds_to_wait = min(MOST_ROUNDS_BETWEEN_PROBES, self._rounds_to_wait * 4)
         self._grew, self._step, self._cut_at = False, 1.0, now
 
-    def _cut(self, level: int, now: float) -> None:
+    def _cut(self, level: int, now: float, sent_at: float) -> None:
         """The first refusal of a burst: go down to what is still under way."""
         self._burst = 1
+        # What left before the refusal was known may be refused too, and hides how many are under way.
+        self._settled_at = 2 * now - sent_at
+        self._taken_since_cut, self._refused_since_cut = _Levels(since=now), _Levels(since=now)
         new = max(1.0, float(min(self.in_flight, level - 1)))
         self._note_cut(now, new)
         self._set(new, now, f"{level} at once was too many (HTTP 429)")
@@ -273,11 +286,23 @@ class Pace:
 
     # ---- how the rate moves
 
-    def _is_about_rate(self, level: int) -> bool:
-        if level == 1:
+    def _is_about_rate(self, level: int, now: float) -> bool:
+        if level == 1 or self._goes_by_no_level(now):
             return True
         taken, refused = self._taken.at_least(level), self._refused.at_least(level)
         return taken >= ENOUGH_TAKEN and taken >= MOSTLY_TAKEN * (taken + refused)
+
+    def _goes_by_no_level(self, now: float) -> bool:
+        """Whether, just after a cut, requests were refused and others at the same levels taken.
+
+        A limit on how many are under way cannot do that: below it all are taken, beyond it none.
+        """
+        if now - self._settled_at > RATE_MEASURED_OVER_S:
+            return False
+        lowest = self._refused_since_cut.lowest
+        refused = self._refused_since_cut.at_least(lowest)
+        taken = self._taken_since_cut.at_least(lowest)
+        return refused >= ENOUGH_TAKEN and taken >= max(ENOUGH_TAKEN, MIXED * (taken + refused))
 
     def _count_start(self, now: float) -> None:
         """Remember when requests were sent, in buckets, so that the accepted rate can be measured."""

@@ -34,6 +34,19 @@ def test_a_hidden_rate_is_found_and_used(rate: int, burst_s: float) -> None:
     assert late.count(False) <= 0.03 * len(late)
 
 
+@pytest.mark.parametrize(("rate", "rows"), [(20, 2000), (200, 6000)])
+def test_a_rate_is_told_from_a_limit_within_seconds_whatever_the_latencies(rate: int, rows: int) -> None:
+    def both_bars_hold(seed: int) -> bool:
+        server = Server(rate=rate, burst=rate / 4, seed=seed)
+        made = run(drive(server, rows, adaptive(200)))
+        (begun, _), (ended, _) = made.at_row[500], made.all_drawn
+        late = [(at, taken) for at, _, taken in server.log if at >= begun]
+        through = sum(taken for at, taken in late if at < ended) / (ended - begun)
+        return through >= 0.95 * rate and sum(not taken for _, taken in late) <= 0.02 * len(late)
+
+    assert sum(map(both_bars_hold, range(20))) >= 18
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_with_answers_that_take_long_most_of_the_rate_is_used(seed: int) -> None:
     server = Server(rate=20, burst=5, median_s=8.0, sigma=0.3, stragglers=0, seed=seed)
