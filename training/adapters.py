@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.embedded.adapters import MADE_FROM
 from core.store.jsonl import write_json
 from training.files import read_object, refuse_pickles, refuse_remote_code, sha256_file
 from training.problems import TrainingError
@@ -208,8 +209,13 @@ def _version(package: str) -> str:
         return "unknown"
 
 
-def write_gguf(layers: Mapping[str, Layer], model_config: Any, target: Path) -> None:
-    """Write layers as the GGUF adapter that llama.cpp reads. Raises TrainingError."""
+def write_gguf(
+    layers: Mapping[str, Layer], model_config: Any, target: Path, *, made_from: str | None = None
+) -> None:
+    """Write layers as the GGUF adapter that llama.cpp reads. Raises TrainingError.
+
+    `made_from` is the hash of the weights they come from: by it a GGUF left over from before is known.
+    """
     import gguf
 
     text = model_config.get_text_config()
@@ -220,6 +226,8 @@ def write_gguf(layers: Mapping[str, Layer], model_config: Any, target: Path) -> 
     writer = gguf.GGUFWriter(target, architecture)
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    if made_from:
+        writer.add_string(MADE_FROM, made_from)
     alpha = float(max(layer.down.shape[0] for layer in layers.values()))
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
     names = gguf.get_tensor_name_map(_architecture(gguf, architecture), text.num_hidden_layers)
@@ -267,7 +275,7 @@ def add_gguf(adapter: Adapter, model_config: Any) -> Path:
     target = adapter.folder / GGUF
     part = target.with_name(f".{GGUF}.part")
     try:
-        write_gguf(adapter.layers, model_config, part)
+        write_gguf(adapter.layers, model_config, part, made_from=adapter.sha256)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """The embedded model's server process: llama.cpp's own HTTP server, on 127.0.0.1, until nobody needs it.
 
     python -m core.embedded.serve --name smollm2-135m --model FILE --state FILE --sha256 HEX
+        [--adapter FILE --adapter-sha256 HEX]
 
 It writes the state file once it listens, stops after `--idle-s` without a request, and ends on SIGTERM.
 Its standard output is the log. `core.embedded.server` starts it.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import importlib
 import os
 import signal
@@ -19,7 +21,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
@@ -27,6 +29,8 @@ from core.embedded.catalogue import CHAT_TEMPLATE, CHAT_TEMPLATE_SHA256
 from core.store.jsonl import read_json, write_json
 
 IDLE_S = 900.0
+# A server holds 0.9 GB; one with an adapter is there for one comparison or job, and starts in a second.
+ADAPTER_IDLE_S = 240.0
 LOOK_EVERY_S = 5.0
 LOG_LIMIT_BYTES = 1_000_000
 # Waiting requests hold a thread each: with fewer, many clients at once would block the health check.
@@ -37,6 +41,8 @@ HTTP_THREADS = 128
 SPIN_COUNT = "1000"
 # Warnings would be two lines for every request whose prompt is cached.
 ERRORS = 1
+# The exit code that says: it is the adapter, and the last line of the log says why.
+ADAPTER_REFUSED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,13 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
+        _require_adapter(options)
         server = _start(options)
+        # Read once more: what was loaded in between is then surely what the hash says.
+        _require_adapter(options)
     except (RuntimeError, ImportError) as error:
+        if options.adapter and not isinstance(error, ImportError):
+            _refuse_adapter("The embedded server cannot load this adapter; was it made for another model?")
         cure = " Install the OpenMP runtime (Debian: libgomp1)." if "libgomp" in str(error) else ""
         sys.exit(f"{error}.{cure}")
     _write_state(options, str(server.listening_address))
     _wait(server, options, stop)
-    _remove_state(options.state)
+    _remove_state(options)
     # The server's own ending waits for running answers, which nobody will read; the system frees it all.
     sys.stdout.flush()
     os._exit(0)
@@ -64,12 +75,32 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--sha256", required=True)
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path)
+    parser.add_argument("--adapter-sha256")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--context", type=int, default=4096, help="tokens a slot")
     parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--idle-s", type=float, default=IDLE_S)
     return parser.parse_args(arguments)
+
+
+def _require_adapter(options: argparse.Namespace) -> None:
+    """End the process unless the adapter's file is the one that was asked for."""
+    if options.adapter is None:
+        return
+    try:
+        with options.adapter.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        _refuse_adapter(f"It cannot be read ({error.strerror}); train again, then ask again.")
+    if found != options.adapter_sha256:
+        _refuse_adapter("It was trained anew while it was being loaded; ask again to hear the new one.")
+
+
+def _refuse_adapter(why: str) -> NoReturn:
+    print(why, flush=True)
+    sys.exit(ADAPTER_REFUSED)
 
 
 def usable_cores() -> int:
@@ -86,6 +117,10 @@ def _start(options: argparse.Namespace) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = str(options.model)
     params.model_alias = {options.name}
+    if options.adapter:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(options.adapter), 1.0)]
+        # llama.cpp's own default is full strength for everyone; here only a request gives strength.
+        params.lora_init_without_apply = True
     params.hostnames, params.port = ["127.0.0.1"], options.port
     params.n_parallel, params.n_ctx = options.slots, options.slots * options.context
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
@@ -113,16 +148,20 @@ def _write_state(options: argparse.Namespace, address: str) -> None:
         "chat_template_sha256": CHAT_TEMPLATE_SHA256,
         "pid": os.getpid(),
         "created": psutil.Process().create_time(),
-        "log_path": str(options.state.with_name("server.log")),
+        "log_path": str(options.state.with_suffix(".log")),
+        "adapter_sha256": options.adapter_sha256,
     }
     write_json(options.state, state, mode=0o600)
 
 
-def _remove_state(path: Path) -> None:
-    """Delete the state file, unless a newer server has put its own there."""
+def _remove_state(options: argparse.Namespace) -> None:
+    """Delete the state file (and an adapter's log), unless a newer server has put its own there."""
+    path = options.state
     with contextlib.suppress(Exception):  # ending must not fail over a file
         if read_json(path)["pid"] == os.getpid():
             path.unlink()
+            if options.adapter:
+                path.with_suffix(".log").unlink()
 
 
 def _wait(server: Any, options: argparse.Namespace, stop: threading.Event) -> None:

@@ -1,8 +1,11 @@
-"""One server an embedded model, shared by every page and job of this computer.
+"""One server an embedded model, and one for each adapter in use, shared by all pages and jobs here.
 
 `ensure_server` finds the one that runs, or starts it and waits. The state file beside the weights says
 where it is; it counts only while that very process lives, answers, and serves these weights with this
 chat template. A server of another version is left to its users and stops by itself when idle.
+
+A server with an adapter is another one, under the adapter's own hash: what was trained anew is never
+answered by what was loaded before. It applies no adapter unless a request gives a strength.
 """
 
 from __future__ import annotations
@@ -24,9 +27,10 @@ from urllib.parse import urlsplit
 import psutil
 from filelock import FileLock, Timeout
 
+from core.embedded.adapters import LocalAdapter
 from core.embedded.catalogue import CHAT_TEMPLATE_SHA256, LOCAL_EXTRA, EmbeddedModel, embedded_model
 from core.embedded.fetch import model_folder, pull
-from core.embedded.serve import IDLE_S
+from core.embedded.serve import ADAPTER_IDLE_S, ADAPTER_REFUSED, IDLE_S
 from core.errors import ModelError, RunError
 from core.job_wrapper import JOB_VARIABLE, SECRETS_VARIABLE
 from core.settings import PROJECT, Settings
@@ -52,53 +56,84 @@ class ServerInfo:
     pid: int
     created: float
     log_path: Path
+    adapter_sha256: str | None = None
 
 
-def ensure_server(settings: Settings, name: str, *, idle_s: float = IDLE_S) -> ServerInfo:
-    """The model's running server, started (and its weights fetched) when needed. Raises ModelError."""
+def ensure_server(
+    settings: Settings, name: str, *, adapter: LocalAdapter | None = None, idle_s: float | None = None
+) -> ServerInfo:
+    """The running server of a model, with the adapter where one is given; started when needed.
+
+    Raises ModelError: no weights, no room, or an adapter that changed since it was looked up.
+    """
     model = embedded_model(name)
-    if found := _found_and_kept(settings, name):
+    if found := _found_and_kept(settings, name, adapter):
         return found
     _require_local_extra()
     weights = pull(settings, name)
     with _one_at_a_time(settings, model):
-        return _found_and_kept(settings, name) or _start(settings, model, weights, idle_s)
+        if found := _found_and_kept(settings, name, adapter):
+            return found
+        _clear_dead(settings, name)
+        if idle_s is None:
+            idle_s = ADAPTER_IDLE_S if adapter else IDLE_S
+        return _start(settings, model, weights, adapter, idle_s)
 
 
-def find_server(settings: Settings, name: str) -> ServerInfo | None:
-    """The model's running server, or None. Starts nothing."""
+def find_server(settings: Settings, name: str, *, adapter: LocalAdapter | None = None) -> ServerInfo | None:
+    """The running server of a model (with this very adapter), or None. Starts nothing."""
     model = embedded_model(name)
-    info = _recorded(_state_file(settings, name))
+    info = _recorded(_state_file(settings, name, adapter))
     if info is None or _process(info) is None or not _answers(info):
         return None
-    served = (info.weights_sha256, info.chat_template_sha256)
-    return info if served == (model.sha256, CHAT_TEMPLATE_SHA256) else None
+    served = (info.weights_sha256, info.chat_template_sha256, info.adapter_sha256)
+    wanted = (model.sha256, CHAT_TEMPLATE_SHA256, adapter.gguf_sha256 if adapter else None)
+    return info if served == wanted else None
 
 
 def stop_server(settings: Settings, name: str) -> bool:
-    """End the model's server; whether there was one."""
+    """End the model's servers, those with adapters too; whether there was one."""
     model = embedded_model(name)
-    if not _state_file(settings, name).exists():
+    if not _state_files(settings, name):
         return False
     with _one_at_a_time(settings, model):
-        info = _recorded(_state_file(settings, name))
-        process = _process(info) if info else None
-        if process:
-            _end(process)
-        _state_file(settings, name).unlink(missing_ok=True)
+        stopped = [_stop(state) for state in _state_files(settings, name)]
+    return any(stopped)
+
+
+def _stop(state: Path) -> bool:
+    info = _recorded(state)
+    process = _process(info) if info else None
+    if process:
+        _end(process)
+    state.unlink(missing_ok=True)
     return process is not None
 
 
-def _state_file(settings: Settings, name: str) -> Path:
-    return model_folder(settings, name) / "server.json"
+def _state_file(settings: Settings, name: str, adapter: LocalAdapter | None = None) -> Path:
+    mark = f"-{adapter.gguf_sha256[:16]}" if adapter else ""
+    return model_folder(settings, name) / f"server{mark}.json"
 
 
-def _found_and_kept(settings: Settings, name: str) -> ServerInfo | None:
+def _state_files(settings: Settings, name: str) -> list[Path]:
+    return sorted(model_folder(settings, name).glob("server*.json"))
+
+
+def _clear_dead(settings: Settings, name: str) -> None:
+    """Forget servers with adapters that were killed: nobody may ever ask for theirs again."""
+    for state in model_folder(settings, name).glob("server-*.json"):
+        info = _recorded(state)
+        if info is None or _process(info) is None:
+            state.unlink(missing_ok=True)
+            state.with_suffix(".log").unlink(missing_ok=True)
+
+
+def _found_and_kept(settings: Settings, name: str, adapter: LocalAdapter | None) -> ServerInfo | None:
     """The running server, told by a touch of its state file that it is needed again."""
-    found = find_server(settings, name)
+    found = find_server(settings, name, adapter=adapter)
     if found:
         try:
-            os.utime(_state_file(settings, name))
+            os.utime(_state_file(settings, name, adapter))
         except OSError:
             return None  # it stopped just now
     return found
@@ -166,11 +201,14 @@ def _one_at_a_time(settings: Settings, model: EmbeddedModel) -> Generator[None]:
         lock.release()
 
 
-def _start(settings: Settings, model: EmbeddedModel, weights: Path, idle_s: float) -> ServerInfo:
-    state = _state_file(settings, model.name)
+def _start(
+    settings: Settings, model: EmbeddedModel, weights: Path, adapter: LocalAdapter | None, idle_s: float
+) -> ServerInfo:
+    state = _state_file(settings, model.name, adapter)
     state.unlink(missing_ok=True)
-    log = state.with_name("server.log")
-    process = _launch(_command(model, weights, state, idle_s), log, _environment(settings))
+    log = state.with_suffix(".log")
+    command = [*_command(model, weights, state, idle_s), *_with_adapter(adapter)]
+    process = _launch(command, log, _environment(settings))
     deadline = time.monotonic() + START_LIMIT_S
     while process.poll() is None and time.monotonic() < deadline:
         info = _recorded(state)
@@ -178,6 +216,8 @@ def _start(settings: Settings, model: EmbeddedModel, weights: Path, idle_s: floa
             return info
         time.sleep(0.05)
     process.kill()
+    if process.returncode == ADAPTER_REFUSED and adapter:
+        raise ModelError(f"{adapter.gguf}: {_last_line(log)}")
     raise ModelError(_why_not(model, process.returncode, log))
 
 
@@ -188,6 +228,12 @@ def _command(model: EmbeddedModel, weights: Path, state: Path, idle_s: float) ->
         *("--state", str(state), "--idle-s", str(idle_s)),
         *("--slots", str(model.slots), "--context", str(model.slot_context)),
     ]
+
+
+def _with_adapter(adapter: LocalAdapter | None) -> list[str]:
+    if adapter is None:
+        return []
+    return ["--adapter", str(adapter.gguf), "--adapter-sha256", adapter.gguf_sha256]
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -215,6 +261,11 @@ def _launch(command: list[str], log: Path, environment: dict[str, str]) -> subpr
     # Collected whenever it ends, so that it does not stay a zombie of a long-lived app.
     threading.Thread(target=process.wait, daemon=True).start()
     return process
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it cannot be loaded."
 
 
 def _why_not(model: EmbeddedModel, code: Any, log: Path) -> str:
