@@ -36,6 +36,10 @@ PURE = {
     "prompt_review": None,
     "formats": {"errors"},
     "tuning/recipe": {"errors", "formats"},
+    "tuning/presets": {"formats"},
+    "tuning/openrlhf/recipe": None,
+    "tuning/openrlhf/command": None,
+    "tuning/openrlhf/parser": None,
 }
 EDGES = (
     "core.store",
