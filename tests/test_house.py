@@ -40,6 +40,8 @@ PURE = {
     "tuning/openrlhf/recipe": None,
     "tuning/openrlhf/command": None,
     "tuning/openrlhf/parser": None,
+    "tuning/openrlhf/progress": None,
+    "tuning/openrlhf/cures": None,
 }
 EDGES = (
     "core.store",
