@@ -11,6 +11,7 @@ import click
 
 from core.cli import (
     characters,
+    chat,
     generate,
     introspection,
     jobs,
@@ -48,6 +49,7 @@ for module in (
     jobs,
     tuning,
     local_training,
+    chat,
 ):
     for command in module.COMMANDS:
         character.add_command(command)

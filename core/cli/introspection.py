@@ -46,7 +46,11 @@ from core.store.runs import Run
 self_options = stacked(
     click.option("--constitution", required=True, help="The character's name, or 'all'."),
     click.option("--model", required=True, help="The model to be trained further."),
-    click.option("--adapter", help="The adapter that DPO made, by the name it is served under."),
+    click.option(
+        "--adapter",
+        help="The adapter that DPO made: a folder or name on local/ [the character's own], the served name "
+        "elsewhere; none for the plain model.",
+    ),
     run_option,
     click.option("--temperature", type=click.FloatRange(0, 2), default=0.7, show_default=True),
     click.option("--top-p", type=click.FloatRange(0, 1), default=0.95, show_default=True),
@@ -172,7 +176,7 @@ WISHES = (
 def _one(given: Flags, make: MakeAsk, ledger: Ledger, settings: Settings) -> Result:
     """One character's part of a verb."""
     constitution = load_character(given.scope, settings)
-    engine = self_engine(given.model, given.adapter, settings)
+    engine = self_engine(given.model, given.adapter, settings, constitution.name)
     job = self_job(given.model, given.wishes, constitution)
     say(who_speaks(given.model, given.adapter, engine))
     price = PriceTable(settings).lookup(job.model)

@@ -10,17 +10,20 @@ import click
 
 from core.cli.options import data_option, json_option
 from core.cli.output import Result, finish, say, whisper
+from core.embedded.adapters import find_adapter
+from core.embedded.catalogue import MODELS
 from core.errors import RunError
 from core.formats import Kind
-from core.names import parse_model
+from core.names import ModelName, parse_model
 from core.settings import Settings, load_settings
 from core.tuning.local import adapter_place, config_of, run_child
+from core.tuning.proof import Proof, prove
 
 PathOption = click.Path(path_type=Path)
 
 
 def train_here(kind: Kind, flags: dict[str, Any], settings: Settings) -> Result:
-    """Train an adapter here and say how it went; a training that failed its gate has failed."""
+    """Train an adapter here and say how it went; one that fails its gate or its proof has failed."""
     config = config_of(kind, flags, settings)
     say(f"{kind.upper()} of {config['base']} on {config['data']}, recipe {config['recipe']}")
     if flags["dry_run"]:
@@ -30,17 +33,37 @@ def train_here(kind: Kind, flags: dict[str, Any], settings: Settings) -> Result:
     say(result["message"])
     if result.get("adapter"):
         say(f"adapter {result['adapter']}")
+    proof = _proved(result, flags, config, settings)
     return Result(
         f"train {kind}",
-        status=result["status"],
+        status=result["status"] if proof is None or proof.passed else "failed",
         planned=result["rows"],
         done=result["rows"],
         files=list(result.get("files", ())),
         seconds=time.monotonic() - started,
         more={
             name: result[name] for name in ("adapter", "gguf", "gate", "steps", "before", "after", "laps")
-        },
+        }
+        | {"proof": proof.as_dict() if proof else None},
     )
+
+
+def _proved(
+    result: dict[str, Any], flags: dict[str, Any], config: dict[str, Any], settings: Settings
+) -> Proof | None:
+    """Ask the embedded model with and without its new adapter; None where that was not wanted or cannot be.
+
+    Raises ModelError or EngineError when the server does not run.
+    """
+    if flags.get("no_proof") or not result.get("gguf"):
+        return None
+    base = str(config["base"]).removeprefix("local/")
+    if base not in MODELS:
+        say(f"Note: {base} does not run on the embedded server, so nothing was proved.")
+        return None
+    proof = prove(settings, ModelName("local", base), find_adapter(settings, base, result["adapter"]))
+    say(proof.sentence)
+    return proof
 
 
 @click.command("merge")

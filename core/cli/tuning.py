@@ -183,6 +183,12 @@ job_options = stacked(
     click.option("--wandb-name", help="The run's name there."),
     click.option("--yes", is_flag=True, help="Start whatever it costs."),
     click.option("--again", is_flag=True, help="A new job although one like it was made."),
+    click.option(
+        "--no-proof",
+        is_flag=True,
+        default=None,
+        help="On local: do not ask the trained model whether it changed.",
+    ),
     click.option("--poll", type=click.FloatRange(min=0), default=10.0, hidden=True),
     click.option("--output", type=PathOption, help="Also write the outcome as JSON to this file."),
     click.option("--api-key", callback=_refuse_key, expose_value=False, hidden=True),

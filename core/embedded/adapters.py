@@ -59,7 +59,10 @@ class Wearing:
 
     def as_body(self) -> dict[str, Any]:
         """What every request to a server with this adapter says."""
-        return {"lora": [{"id": 0, "scale": self.strength}]}
+        body: dict[str, Any] = {"lora": [{"id": 0, "scale": self.strength}]}
+        # After a request that names no strength, llama.cpp takes what it has read with the adapter for
+        # the plain model's own; strength 0 must be the plain model whoever asked before.
+        return body if self.strength else body | {"cache_prompt": False}
 
 
 def find_adapter(settings: Settings, model: str, wish: str | Path) -> LocalAdapter:

@@ -118,9 +118,8 @@ def _start(options: argparse.Namespace) -> Any:
     params.model.path = str(options.model)
     params.model_alias = {options.name}
     if options.adapter:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(options.adapter), 1.0)]
         # llama.cpp's own default is full strength for everyone; here only a request gives strength.
-        params.lora_init_without_apply = True
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(options.adapter), 0.0)]
     params.hostnames, params.port = ["127.0.0.1"], options.port
     params.n_parallel, params.n_ctx = options.slots, options.slots * options.context
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core.constitution import Constitution
+from core.embedded.adapters import Wearing, find_adapter
 from core.embedded.catalogue import MODELS
 from core.engines import Engine
 from core.engines.opening import open_engine
@@ -17,6 +18,8 @@ from core.stages.defaults import LOCAL_MAX_TOKENS
 from core.stages.reflection import SelfJob
 
 CONTEXT = 8192
+# What asks for the plain model although there is an adapter.
+NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,19 @@ def context_of(model: ModelName, wished: int | None) -> int:
     return MODELS[model.model].slot_context
 
 
-def self_engine(model: ModelName, adapter: str | None, settings: Settings) -> Engine:
-    """The engine that speaks: the adapter under its served name, else the model itself.
+def self_engine(
+    model: ModelName, adapter: str | None, settings: Settings, character: str | None = None
+) -> Engine:
+    """The engine that speaks: with the adapter asked for, else with the character's own from DPO.
 
-    Raises SettingsError where the model's provider serves no adapters, or not this one.
+    The embedded model loads a folder's or a name's adapter; elsewhere it is a served name, and "none"
+    asks for the plain model. Raises SettingsError where the model's provider serves no adapters, or not
+    this one, ModelError for one that cannot be loaded.
     """
-    if adapter is None:
+    if model.provider == "local" and model.model in MODELS:
+        worn = _embedded_adapter(model, adapter, settings, character)
+        return open_engine(model, settings, wearing=worn)
+    if adapter in (None, NONE):
         return open_engine(model, settings)
     if model.provider not in ("vllm", "http"):
         raise SettingsError(
@@ -78,6 +88,20 @@ def self_engine(model: ModelName, adapter: str | None, settings: Settings) -> En
     if model.provider == "vllm":
         _refuse_others(model, adapter, engine, settings)
     return engine
+
+
+def _embedded_adapter(
+    model: ModelName, adapter: str | None, settings: Settings, character: str | None
+) -> Wearing | None:
+    """The adapter to load: as asked, else what DPO made of this character, if it ever ran."""
+    if adapter == NONE:
+        return None
+    if adapter is not None:
+        return Wearing(find_adapter(settings, model.model, adapter))
+    own = settings.lora_path / f"{model.slug}-dpo" / (character or "") / "adapter"
+    if not character or not own.is_dir():
+        return None
+    return Wearing(find_adapter(settings, model.model, own))
 
 
 def _refuse_others(model: ModelName, adapter: str, engine: Engine, settings: Settings) -> None:
@@ -99,7 +123,7 @@ def who_speaks(model: ModelName, adapter: str | None, engine: Engine) -> str:
     """Says which model speaks, and that it is the plain one where no adapter is known to be loaded."""
     if engine.identity.adapter is not None:
         return f"{engine.name} speaks, with the adapter {engine.identity.adapter[:12]} loaded."
-    if adapter is not None:
+    if adapter not in (None, NONE):
         return (
             f"Note: {model.full} is asked for {adapter!r}; whether that adapter is loaded, nobody can tell."
         )

@@ -18,7 +18,7 @@ from core.constitution import Constitution
 from core.dialogues import REFLECTIONS, reflection_system
 from core.engines import Engine
 from core.engines.fake import FakeEngine
-from core.errors import EngineError, SettingsError
+from core.errors import EngineError, ModelError, SettingsError
 from core.names import ModelName
 from core.prices import Price
 from core.records import Identity, Sampling
@@ -151,6 +151,8 @@ def test_an_adapter_that_nobody_serves_is_refused_with_the_cure(settings: Settin
     with pytest.raises(SettingsError, match="character serve vllm --model acme/m --adapter humor=FOLDER"):
         self_engine(ModelName("vllm", "acme/m"), "humor", settings)
     with pytest.raises(SettingsError, match="not served with adapters here"):
+        self_engine(ModelName("ollama", "smollm2"), "humor", settings)
+    with pytest.raises(ModelError, match="no adapter 'humor'"):
         self_engine(ModelName("local", "smollm2-135m"), "humor", settings)
 
 
