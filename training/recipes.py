@@ -1,8 +1,6 @@
 """The recipes: trial, quick and paper, and what this trainer cannot do. Pure.
 
-"paper" is Open Character Training's own; "quick" is for a few hundred pairs; "trial" was found on the
-embedded model, where 48 pairs and one pass are enough (a large model would collapse under its rate).
-To add one: an entry in `RECIPES`.
+Their numbers stand in `core.tuning.presets`, where pages read them too.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from core.tuning.presets import PRESETS, numbers_of
 from training.problems import TrainingError
 
 
@@ -50,16 +49,7 @@ class Recipe:
 
 
 RECIPES: Mapping[tuple[str, str], Recipe] = {
-    ("dpo", "paper"): Recipe(),
-    ("dpo", "quick"): Recipe(batch=8, rank=16, alpha=32),
-    ("dpo", "trial"): Recipe(
-        rank=16, alpha=32, learning_rate=1e-3, nll_weight=1.0, squared_weight=0.0, batch=4, seed=42
-    ),
-    ("sft", "paper"): Recipe(stage="sft", max_length=3072),
-    ("sft", "quick"): Recipe(stage="sft", max_length=2048, batch=8, rank=16, alpha=32),
-    ("sft", "trial"): Recipe(
-        stage="sft", max_length=1024, batch=4, rank=16, alpha=32, learning_rate=5e-4, seed=42
-    ),
+    (stage, name): Recipe(stage=stage, **numbers_of(stage, name)) for stage, name in PRESETS
 }
 
 # Settings of other backends that mean something, but not here: better refused than ignored.

@@ -2,8 +2,9 @@
 
     {"data": FILE, "output": DIR, "base": "local/smollm2-135m", "recipe": "trial", "settings": {}}
 
-OUTPUT/ gets metrics.jsonl, checkpoints/ (while it runs), adapter/ and result.json. The same config run
-again goes on where it was stopped, or returns the finished result.
+OUTPUT/ gets training.json, metrics.jsonl, checkpoints/ (while it runs), adapter/ and result.json. The
+same config run again goes on where it was stopped, or returns the finished result; one before another is
+kept in earlier/.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from core.jobs.progress import ProgressReporter
 from core.records import content_hash
 from core.settings import Settings, load_settings
 from core.store.jsonl import read_json, write_json
-from training import checkpoints, loop
+from training import checkpoints, keeping, loop
 from training.adapters import (
     GGUF,
     WEIGHTS,
@@ -209,6 +210,7 @@ def _train(
         job.report,
         float(job.config["checkpoint_every_s"]),
     )
+    _announce(job, training)
     new = _fill(job, training, held_out)
     job.lap("reference")
     at_start = loop.measure(training, held_out, base=True)
@@ -221,6 +223,22 @@ def _train(
     adapter = _write(job, training, base, facts)
     job.lap("write")
     return _result(job, adapter, data, gate, identity, (at_start, at_end), len(steps), new)
+
+
+def _announce(job: _Job, training: loop.Training) -> None:
+    """Say on disk what is trained, once it is sure that it can go on from what is there."""
+    checkpoints.newest(job.output, training.identity, lambda _: None)
+    told = job.config
+    about = {
+        "identity": training.identity,
+        "stage": job.stage,
+        "recipe": told["recipe"],
+        "settings": told["settings"],
+        "student": told["student"] or told["base"],
+        "rows": len(training.examples),
+        "steps": len(training.plan()),
+    }
+    keeping.begin(job.output, about, fresh=told["fresh"])
 
 
 def _references(job: _Job, base: Base, before: Adapter | None, precision: str) -> References:

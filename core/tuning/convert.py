@@ -73,6 +73,20 @@ def read_training_file(path: Path, kind: Kind, target: Target) -> Read:
     return found
 
 
+def numbered_problems(path: Path, kind: Kind, target: Target) -> list[tuple[Problem, str]]:
+    """What is wrong with a file's lines, each with the line. Raises RunError for an unreadable file."""
+    problems = read_lines(_numbered(path), kind, target).problems
+    wanted = {_line_of(problem) for problem in problems}
+    lines = {number: line for number, line in _numbered(path) if number in wanted} if problems else {}
+    texts = {number: line.decode("utf-8", "replace").strip() for number, line in lines.items()}
+    return [(problem, texts.get(_line_of(problem), "")) for problem in problems]
+
+
+def _line_of(problem: Problem) -> int:
+    number = problem.place.rpartition(" ")[2]
+    return int(number) if number.isdigit() else 0
+
+
 def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with reader(path) as file:
