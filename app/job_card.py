@@ -53,9 +53,27 @@ STATES: dict[JobState, tuple[str, str, Color]] = {
     "cancelled": ("Stopped", ":material/stop_circle:", "gray"),
     "interrupted": ("Interrupted", ":material/power_off:", "orange"),
 }
-STAGES = {"teacher": "The teacher speaks", "student": "The student answers", "prompts": "Writing prompts"}
-NOUNS = {"teacher": "teacher answers", "student": "student answers", "prompts": "prompts"}
-PAGES = {"pairs": ("views/pairs.py", "See the pairs"), "prompts": ("views/prompts.py", "See the prompts")}
+STAGES = {
+    "teacher": "The teacher speaks",
+    "student": "The student answers",
+    "prompts": "Writing prompts",
+    "load": "Opening the model",
+    "reference": "Noting how it answers now",
+    "train": "Training",
+    "write": "Writing the adapter",
+}
+NOUNS = {
+    "teacher": "teacher answers",
+    "student": "student answers",
+    "prompts": "prompts",
+    "train": "steps",
+    "done": "steps",
+}
+PAGES = {
+    "pairs": ("views/pairs.py", "See the pairs"),
+    "prompts": ("views/prompts.py", "See the prompts"),
+    "train": ("views/train.py", "See the training"),
+}
 LOG_HEIGHT = 320
 DOUBT = (
     "These requests were on their way when the connection broke or the job was stopped. The provider may "

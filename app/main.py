@@ -28,6 +28,12 @@ PAGES = {
         st.Page("views/prompts.py", title="Prompts", icon=":material/format_list_bulleted:"),
         st.Page("views/pairs.py", title="Pairs", icon=":material/compare_arrows:"),
     ],
+    "Train": [
+        st.Page("views/train.py", title="Train", icon=":material/model_training:"),
+    ],
+    "Check": [
+        st.Page("views/before_after.py", title="Before and after", icon=":material/compare:"),
+    ],
     "Work": [
         st.Page("views/jobs.py", title="Jobs", icon=":material/pending_actions:"),
     ],
