@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Literal
 
@@ -32,7 +32,7 @@ class Prompt:
 
     def as_dict(self) -> dict[str, str | None]:
         """The prompt as it stands in `prompts.jsonl`."""
-        return asdict(self)
+        return {"id": self.id, "text": self.text, "trait": self.trait, "source": self.source}
 
 
 def prompt_of(text: str, *, trait: str | None, source: Source) -> Prompt:

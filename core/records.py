@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -173,7 +174,8 @@ class RowKeys:
     def key(self, message: Message, sampling: Sampling, sample: int) -> str:
         """The key of the request with this message between opening and closing."""
         found = self._begun.copy()
-        found.update(canonical_json(message.as_dict()).encode("ascii"))
+        # As `canonical_json(message.as_dict())`, a fifth of a row's planning otherwise.
+        found.update(f'{{"content":{_quoted(message.content)},"role":"{message.role}"}}'.encode("ascii"))
         found.update(self._end(sampling, sample))
         return found.hexdigest()
 

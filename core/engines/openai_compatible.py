@@ -14,7 +14,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, NoReturn
 
 import aiohttp
@@ -25,7 +25,7 @@ from core.engines.failures import ASK_AGAIN, STOPS_JOB, Trouble, advice
 from core.engines.reading import completions_of, read_answer
 from core.errors import EngineError
 from core.names import Provider
-from core.records import Completion, Identity, Message, Sampling
+from core.records import Completion, Identity, Message, Role, Sampling
 from core.settings import Secret, is_link_local, redact
 
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
@@ -87,6 +87,7 @@ class OpenAICompatible:
         self._relocate = relocate
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
+        self._begun: tuple[tuple[Sampling, Role, int | None] | None, str] = None, ""
         self.requests = 0
 
     @property
@@ -101,22 +102,21 @@ class OpenAICompatible:
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
         """The answer to one request. Raises EngineError."""
-        return (await self._answers(messages, self._wishes(messages, sampling)))[0]
+        return (await self._answers(messages, sampling))[0]
 
     async def complete_several(
         self, messages: Sequence[Message], sampling: Sampling, count: int
     ) -> list[Completion]:
         """Up to `count` answers to one request; fewer where the server ignores `n`. Raises EngineError."""
-        wishes = {**self._wishes(messages, sampling), "n": count}
-        return (await self._answers(messages, wishes))[:count]
+        return (await self._answers(messages, sampling, n=count))[:count]
 
     def payload(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
         """The request body in the endpoint's dialect."""
         turns = [message.as_dict() for message in messages]
-        return {**self._wishes(messages, sampling), "messages": turns}
+        return {**self._wishes(sampling, messages[-1].role), "messages": turns}
 
-    def _wishes(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
-        """The body without its messages."""
+    def _wishes(self, sampling: Sampling, last: Role) -> dict[str, Any]:
+        """The body without its messages, of which the last is this role's."""
         dialect = self._endpoint.dialect
         body: dict[str, Any] = {
             "model": self.model,
@@ -131,13 +131,23 @@ class OpenAICompatible:
             body["stop"] = list(sampling.stop)
         if sampling.repetition_penalty is not None and dialect.penalty_field:
             body[dialect.penalty_field] = sampling.repetition_penalty
-        if messages[-1].role == "assistant" and dialect.name == "vllm":
+        if last == "assistant" and dialect.name == "vllm":
             body |= {"add_generation_prompt": False, "continue_final_message": True}
         return body
 
-    async def _answers(self, messages: Sequence[Message], wishes: dict[str, Any]) -> list[Completion]:
-        turns = ",".join([_turn(message) for message in messages])
-        data = f'{_as_json(wishes)[:-1]},"messages":[{turns}]}}'.encode()
+    def _body(self, messages: Sequence[Message], sampling: Sampling, n: int | None) -> bytes:
+        """The request as it is sent. What all requests with one sampling share is encoded once."""
+        kind = (sampling, messages[-1].role, n)
+        if kind != self._begun[0]:
+            several = {} if n is None else {"n": n}
+            wishes = {**self._wishes(sampling, messages[-1].role), **several}
+            self._begun = kind, f'{_as_json(wishes)[:-1]},"messages":['
+        return f"{self._begun[1]}{','.join([_turn(message) for message in messages])}]}}".encode()
+
+    async def _answers(
+        self, messages: Sequence[Message], sampling: Sampling, n: int | None = None
+    ) -> list[Completion]:
+        data = self._body(messages, sampling, n)
         started = time.monotonic()
         try:
             if self._url is None and self._relocate is not None:
@@ -276,10 +286,9 @@ class CarefulResolver(aiohttp.ThreadedResolver):
         return found
 
 
-@lru_cache(maxsize=256)
 def _turn(message: Message) -> str:
-    """One message as JSON; those that open every conversation of a job are encoded once."""
-    return _as_json(message.as_dict())
+    """One message as JSON; twice as fast as an encoder that must look what it has before it."""
+    return f'{{"role":"{message.role}","content":{_quoted(message.content)}}}'
 
 
 def _chat_url(base_url: str) -> URL:
