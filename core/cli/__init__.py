@@ -23,6 +23,7 @@ from core.cli import (
     review,
     serving,
     studio,
+    trial,
     tuning,
 )
 from core.cli.output import FAILED, INTERRUPTED, whisper
@@ -50,6 +51,7 @@ for module in (
     tuning,
     local_training,
     chat,
+    trial,
 ):
     for command in module.COMMANDS:
         character.add_command(command)

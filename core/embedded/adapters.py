@@ -32,8 +32,8 @@ GGUF, WEIGHTS, CONFIG, PROVENANCE = (
 # The trainer writes into the GGUF file which weights it was made from.
 MADE_FROM = "character.adapter_sha256"
 PICKLES = ("adapter_model.bin", "adapter_model.pt", "adapter_model.pth")
-# In the order in which a name is looked for: a merged adapter holds the others.
-STAGES = ("merged", "dpo", "sft")
+# In the order in which a name is looked for: a merged adapter holds the others, a trial's is the smallest.
+STAGES = ("merged", "dpo", "sft", "trial")
 STRONGEST = 1.5
 
 

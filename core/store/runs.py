@@ -105,7 +105,11 @@ def run_folder(settings: Settings, run_id: str) -> Path:
 
 def open_run(settings: Settings, constitution: Constitution, run_id: str | None = None) -> Run:
     """The run of a character, made when missing. Raises RunError when `run_id` holds another one."""
-    run = Run(run_folder(settings, run_id or constitution.run_id))
+    return begin_run(Run(run_folder(settings, run_id or constitution.run_id)), constitution)
+
+
+def begin_run(run: Run, constitution: Constitution) -> Run:
+    """The run itself, frozen to a character; a trial's stands inside another. Raises RunError as above."""
     with run.locked("create"):
         frozen = read_json(run.folder / "run.json")
         if frozen is None:
