@@ -61,8 +61,9 @@ folder.mkdir(exist_ok=True)
 class Recipe:
     """How an environment is made: what to install, take away again, and run to see that it works.
 
-    `aliases` are (name, published name) of packages that look themselves up under another name than
-    they were installed by. `check` are words for the environment's python; `{bin}` stands for its programs.
+    `first` are installed before the rest, which is built against them. `aliases` are (name, published
+    name) of packages that look themselves up under another name than they were installed by. `check` are
+    words for the environment's python; `{bin}` stands for its programs.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Recipe:
     check: tuple[str, ...]
     unwanted: tuple[str, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
+    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,24 @@ def make_environment(
 
 def install_words(recipe: Recipe, folder: Path) -> list[list[str]]:
     """The commands that make the environment, in order, for a person to read."""
+    return [words for _, words in _steps(recipe, folder)]
+
+
+def _steps(recipe: Recipe, folder: Path) -> list[tuple[str, list[str]]]:
+    """The commands, each with what to say while it runs; the first one makes the environment."""
     python = str(folder / "bin" / "python")
-    words = [[sys.executable, "-m", "venv", str(folder)], _pip(python, "install", *recipe.requirements)]
-    return words + ([_pip(python, "uninstall", "-y", *recipe.unwanted)] if recipe.unwanted else [])
+    steps = [("Making the environment.", [sys.executable, "-m", "venv", str(folder)])]
+    alone: tuple[str, ...] = ()
+    if recipe.first:
+        title = f"Installing what {recipe.label} is built against."
+        steps.append((title, _pip(python, "install", *recipe.first)))
+        # Otherwise pip would build in an empty environment of its own, where these are missing.
+        alone = ("--no-build-isolation",)
+    title = f"Installing {recipe.label}."
+    steps.append((title, _pip(python, "install", *alone, *recipe.requirements)))
+    if recipe.unwanted:
+        steps.append(("Removing what does not fit.", _pip(python, "uninstall", "-y", *recipe.unwanted)))
+    return steps
 
 
 def _same(settings: Settings, recipe: Recipe) -> Environment | None:
@@ -165,11 +182,10 @@ def _make(settings: Settings, recipe: Recipe, folder: Path, report: Report) -> E
 
 
 def _install(shell: _Shell, recipe: Recipe, folder: Path) -> None:
-    venv, *steps = install_words(recipe, folder)
+    (title, venv), *steps = _steps(recipe, folder)
     python = str(folder / "bin" / "python")
-    shell.run(venv, "Making the environment.", _why_no_venv)
-    titles = (f"Installing {recipe.label}.", "Removing what does not fit.")
-    for words, title in zip(steps, titles, strict=False):
+    shell.run(venv, title, _why_no_venv)
+    for title, words in steps:
         shell.run(words, title, partial(_why_pip_failed, recipe=recipe, folder=folder))
     not_sound = partial(_why_not_sound, recipe=recipe, folder=folder)
     for wanted, published in recipe.aliases:
@@ -321,6 +337,8 @@ def _why_pip_failed(said: list[str], recipe: Recipe, folder: Path) -> str:
     text, again = "\n".join(said), f"character setup {recipe.name}"
     cures = {
         "No space left": "free some space or set DATA_PATH to another disk",
+        "CUDA_HOME": "install the CUDA toolkit (nvcc) that fits this torch and set CUDA_HOME to its folder",
+        "nvcc": "install the CUDA toolkit (nvcc) that fits this torch and set CUDA_HOME to its folder",
         "No matching distribution": "check the internet connection and that pip's package index has it",
         "THESE PACKAGES DO NOT MATCH": "the package index gave other files than expected; try again",
         "Failed building wheel": "there is no ready-made package for this Python; use Python 3.11 or 3.12",

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from core.cli.local_training import train_here
+from core.cli.openrlhf_training import gpu_options, refuse_gpu_flags, train_with_openrlhf
 from core.cli.options import Decorator, budget_option, data_option, dry_run_option, json_option, stacked
 from core.cli.output import Result, finish, say, whisper
 from core.errors import CoreError, RunError
@@ -212,11 +213,13 @@ def _verb(kind: Kind, own: Decorator[Any], words: str) -> click.Command:
     @number_options
     @own
     @job_options
+    @gpu_options
     @budget_option
     @dry_run_option
     @data_option
     @json_option
     def verb(backend: str, data: Path | None, as_json: bool, **flags: Any) -> None:
+        refuse_gpu_flags(backend, flags)
         result = BACKENDS[backend](kind, flags, load_settings(data=data))
         if flags["output"]:
             write_json(flags["output"], result.as_dict())
@@ -349,6 +352,7 @@ def _result(tuning: Tuning, seconds: float) -> Result:
 BACKENDS: dict[str, Callable[[Kind, dict[str, Any], Settings], Result]] = {
     "local": train_here,
     "together": _train_on_together,
+    "openrlhf": train_with_openrlhf,
 }
 
 train.add_command(_verb("dpo", dpo_options, "Teach a student its pairs: chosen over rejected."))

@@ -40,15 +40,20 @@ def this_machine() -> Machine:
 
 def gpu_name() -> str:
     """The first NVIDIA GPU that the driver lists; where there is no such tool, what its files say."""
+    return next(iter(gpu_names()), "")
+
+
+def gpu_names() -> list[str]:
+    """Every NVIDIA GPU that the driver lists; without its tool one at most, as the system's files say."""
     try:
         words = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         done = subprocess.run(words, capture_output=True, text=True, timeout=GPU_LIMIT_S)
     except FileNotFoundError:
-        return "an NVIDIA GPU" if any(_has_entries(path) for path in GPU_FILES) else ""
+        return ["an NVIDIA GPU"] if any(_has_entries(path) for path in GPU_FILES) else []
     except (OSError, subprocess.TimeoutExpired):
-        return ""
+        return []
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    return lines[0] if done.returncode == 0 and lines else ""
+    return lines if done.returncode == 0 else []
 
 
 def _has_entries(path: Path) -> bool:

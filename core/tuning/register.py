@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from core.store.disk import disk_trouble
 from core.store.jsonl import read_json, write_json
 from core.tuning.convert import file_sha256
 from core.tuning.state import Tuning
-from core.tuning.unpack import CONFIG, unpack_adapter
+from core.tuning.unpack import CONFIG, PICKLES, WEIGHTS, check_weights, unpack_adapter
+from core.tuning.weights import copy_without_image_part
 
 PROVENANCE = "provenance.json"
 
@@ -50,6 +52,34 @@ def register(tuning: Tuning, archive: Path, settings: Settings) -> tuple[Path, l
     write_json(new / PROVENANCE, _provenance(tuning, new, about, unpacked.files))
     _put(new, target)
     return target, [f"left in the archive: {name}" for name in unpacked.left_out]
+
+
+def register_folder(
+    made: Path, target: Path, facts: Mapping[str, Any], *, base: str, where: str
+) -> list[str]:
+    """Put an adapter that a trainer left in a folder in its place, and return notes.
+
+    `base` is the model that it belongs to, `facts` what is kept of how it was made, `where` a word for
+    the hidden folder in between. Raises ModelError for what is no adapter, RunError otherwise.
+    """
+    if not (made / WEIGHTS).is_file() or not (made / CONFIG).is_file():
+        pickle = any(path.suffix in PICKLES for path in made.glob("adapter_model.*"))
+        why = "its weights are a pickle, which can run programs" if pickle else f"there is no {WEIGHTS}"
+        raise ModelError(f"{made} holds no adapter that can be used: {why}; nothing was registered.")
+    new = target.with_name(f".{target.name}.{where}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    disk.make_folder(new)
+    left_out = copy_without_image_part(made / WEIGHTS, new / WEIGHTS)
+    check_weights(new / WEIGHTS)
+    about = read_json(made / CONFIG)
+    write_json(new / CONFIG, about | {"base_model_name_or_path": base})
+    write_json(
+        new / PROVENANCE, {"adapter_sha256": file_sha256(new / WEIGHTS), **facts, "created": time.time()}
+    )
+    _put(new, target)
+    return (
+        [f"{left_out} layers of the image part, which learned nothing, were taken out"] if left_out else []
+    )
 
 
 def _is_this(target: Path, tuning: Tuning) -> bool:

@@ -49,7 +49,7 @@ def unpack_adapter(archive: Path, folder: Path) -> Unpacked:
         if error.errno is None:
             raise _damaged(archive, str(error)) from None
         raise disk_trouble("unpack", archive, error) from error
-    _check_weights(folder / WEIGHTS)
+    check_weights(folder / WEIGHTS)
     return Unpacked(tuple(taken), tuple(left_out))
 
 
@@ -158,7 +158,7 @@ def _damaged(archive: Path, reason: str) -> ModelError:
     return ModelError(f"{archive.name} is damaged ({reason}); it was not unpacked.")
 
 
-def _check_weights(path: Path) -> None:
+def check_weights(path: Path) -> None:
     """Raises ModelError unless the file is whole: its header names every byte, and LoRA matrices."""
     try:
         with path.open("rb") as file:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import ast
 import datetime
+import json
+import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from core.environments import MANIFEST, environment_folder
+from core.settings import Settings
+from core.store.jsonl import write_json
 from core.tuning.openrlhf.recipe import VERSION
 
 
@@ -52,3 +58,60 @@ def parser_of(program: Path) -> argparse.ArgumentParser:
 def _declares(node: ast.stmt) -> bool:
     is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     return is_call and ast.unparse(node).startswith("parser.add_argument(")
+
+
+# Enough of the launchers' parsers, whose packages are too large to fetch for a test.
+DEEPSPEED = """
+parser.add_argument("-H", "--hostfile", type=str)
+parser.add_argument("-i", "--include", type=str)
+parser.add_argument("--master_addr", type=str)
+parser.add_argument("--module", action="store_true")
+"""
+RAY = """
+@click.option("--address", type=str)
+@click.option("--submission-id", type=str)
+@click.option("--entrypoint-num-gpus", type=float)
+def submit(): ...
+"""
+FAKE = Path(__file__).with_name("fake_openrlhf.py")
+
+
+def fake_environment(settings: Settings, package: Path, *, version: str = VERSION) -> Path:
+    """An environment with the real package's source and the stand-in for its launchers; its folder."""
+    folder = environment_folder(settings, "openrlhf")
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    for name in ("deepspeed", "ray"):
+        shutil.copy(FAKE, folder / "bin" / name)
+    site = folder / "lib" / "python3.11" / "site-packages"
+    shutil.copytree(package / "openrlhf", site / "openrlhf")
+    for path, text in (
+        ("deepspeed/launcher/runner.py", DEEPSPEED),
+        ("ray/dashboard/modules/job/cli.py", RAY),
+    ):
+        (site / path).parent.mkdir(parents=True)
+        (site / path).write_text(text)
+    fields: dict[str, Any] = {"name": "openrlhf", "build": "gpu", "requirements": []}
+    fields |= {"versions": {"openrlhf": version, "torch": "2.8.0"}, "size": 1, "seconds": 1.0}
+    write_json(folder / MANIFEST, fields | {"made_at": time.time()})
+    return folder
+
+
+def write_rows(path: Path, kind: str, rows: int) -> Path:
+    """A file of pairs or conversations."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(rows):
+            asked = {"role": "user", "content": f"What is {number}?"}
+            better = [asked, {"role": "assistant", "content": f"Arr, {number}."}]
+            worse = [asked, {"role": "assistant", "content": f"It is {number}."}]
+            row = {"chosen": better, "rejected": worse} if kind == "dpo" else {"messages": better}
+            file.write(json.dumps(row) + "\n")
+    return path
+
+
+def records(folder: Path, name: str) -> list[dict[str, Any]]:
+    """What the stand-in left, one a start."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}-*.json"))]

@@ -81,6 +81,16 @@ def test_a_resumed_training_counts_on_from_its_checkpoint() -> None:
     assert (reading.resumed_at, reading.planned) == (2, 4)
 
 
+@pytest.mark.parametrize("every", [0.0, 1000.0])
+def test_a_bar_cut_off_after_its_count_makes_no_step_of_its_own(every: float) -> None:
+    out, recipe = io.StringIO(), recipe_of("dpo", "llama-3.1-8b-it", {"batch_size": 2})
+    shown = bar(4, "Train step of epoch 0", out, every)
+    for feed in range(2):
+        shown.set_postfix({"loss": 0.69 - feed / 100, "acc": 0.5})
+        shown.update()
+    assert [row["step"] for row in heard(Reading("dpo", recipe, 1, 4), out.getvalue())] == [1, 2]
+
+
 def test_several_passes_and_a_measurement_between_them() -> None:
     out = io.StringIO()
     recipe = recipe_of("dpo", "llama-3.1-8b-it", {"batch_size": 8, "n_epochs": 2})

@@ -233,10 +233,8 @@ def _about_the_loss(kind: Kind, recipe: Recipe) -> list[str]:
 
 
 def _about_the_rows(kind: Kind, recipe: Recipe, rows: int) -> list[str]:
-    what = "prompt" if kind == "dpo" else "turns before the last answer"
-    notes = [
-        f"OpenRLHF leaves out rows whose {what} fill {recipe.max_length} tokens, and cuts longer answers."
-    ]
+    what = "prompt fills" if kind == "dpo" else "turns before the last answer fill"
+    notes = [f"OpenRLHF leaves out rows whose {what} {recipe.max_length} tokens, and cuts longer answers."]
     over = rows % recipe.batch
     if over:
         notes.append(

@@ -62,6 +62,7 @@ class Reading:
         self._epoch: int | None = None
         self._said: list[Figures] = []
         self._window: list[Figures] = []
+        self._spent: Figures = {}
         self._measured: Row | None = None
 
     def hear(self, line: str) -> list[Row]:
@@ -79,6 +80,9 @@ class Reading:
 
     def finish(self) -> list[Row]:
         """The rows that were still open when the program ended."""
+        # A bar that has moved repeats its old figures until there are new ones.
+        if self._said and self._said[-1] == self._spent:
+            self._said = []
         return self._moved() + self._measured_row()
 
     def _train(self, epoch: int, done: int, total: int, figures: Figures) -> list[Row]:
@@ -102,6 +106,7 @@ class Reading:
         said, self._said = self._said, []
         if not said:
             return []
+        self._spent = said[-1]
         if self._kind == "sft":
             is_whole = (self._before + self._done) % self._feeds == 0
             return [self._row(said[-self._feeds :])] if self._done and is_whole else []

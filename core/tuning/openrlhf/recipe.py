@@ -100,7 +100,7 @@ PLAN_FLAGS = (
         {"constitution", "student", "model", "training_file", "validation_file", "from_base", "again"}
     )
     | {"preset", "train_on_inputs", "wandb_project_name", "wandb_name", "output", "yes", "dry_run"}
-    | {"gpus", "hostfile", "master_addr", "ray_address"}
+    | {"gpus", "hostfile", "master_addr", "ray_address", "no_proof"}
     | {"method", "purpose", "file_type", "backend", "data", "as_json"}
 )
 REFUSED = {

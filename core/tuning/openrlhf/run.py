@@ -1,0 +1,403 @@
+"""A training with OpenRLHF from its first word to the registered adapter.
+
+DATA_PATH/tunings/<id>/
+  training.json     what is trained, with the whole command
+  rows.jsonl        the rows as the program reads them; later changes of the pairs cannot reach them
+  metrics.jsonl     the curves, a row a step
+  output.log        everything that was printed
+  checkpoints/      what a stopped training goes on from; removed at the end
+  adapter/          what the program has written, before it is checked and put in its place
+  result.json       how it ended; written last
+
+The program and all that it starts end with this process, however that ends.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import math
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from core.environments import Environment, clean_environment
+from core.errors import JobError, ModelError, RunError
+from core.formats import problem_words
+from core.guarded import end_tree, run_tree, start_tree
+from core.jobs import ProgressReporter
+from core.settings import Settings
+from core.store import disk
+from core.store.disk import disk_trouble
+from core.store.jsonl import append_rows, read_json, read_rows, repair, seal, write_atomic, write_json
+from core.store.locks import held
+from core.tuning.convert import as_lines, file_sha256, read_training_file
+from core.tuning.openrlhf.cures import cure_for, last_words
+from core.tuning.openrlhf.install import require_environment, unknown_flags
+from core.tuning.openrlhf.plan import Plan, visible_gpus
+from core.tuning.openrlhf.progress import BAR, Reading
+from core.tuning.openrlhf.recipe import VERSION
+from core.tuning.register import register_folder
+
+Say = Callable[[str], None]
+KEPT_LINES = 400
+CHUNK = 1 << 16
+LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+LINES = re.compile(r"[\r\n]+")
+SHOWN = ("loss", "margin", "accuracy", "held_out_loss")
+# Weights in two bytes each; a checkpoint of a LoRA training holds all of them.
+MODEL_BYTES = {"llama-3.1-8b-it": 16_100_000_000, "qwen-2.5-7b-it": 15_300_000_000}
+USUAL_BYTES = 9_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished training: the adapter's folder, the steps made, the last figures, and notes."""
+
+    adapter: Path
+    steps: int
+    figures: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def run_plan(
+    plan: Plan, settings: Settings, say: Say, reporter: ProgressReporter, *, again: bool = False
+) -> Outcome:
+    """Train, or go on where it was stopped, and register; a finished training comes back as it is.
+
+    Raises ModelError for what is missing on this computer, RunError when the training fails, with its
+    last words and what to do.
+    """
+    with held(plan.folder / ".lock", f"the training {plan.id}", timeout=0.2):
+        if again:
+            _clear(plan.folder)
+        if finished := _finished(plan):
+            say("This training is finished already; --again makes it anew.")
+            return finished
+        environment = _checked(plan, settings)
+        _write_files(plan)
+        reading = Reading(plan.kind, plan.recipe, plan.launch.gpus, plan.steps)
+        _train(plan, settings, environment, _Follower(plan, reading, say, reporter))
+        return _register(plan, environment, reading)
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()
+
+
+def _finished(plan: Plan) -> Outcome | None:
+    result = read_json(plan.folder / "result.json")
+    weights = plan.target / "adapter_model.safetensors"
+    if not isinstance(result, dict) or not weights.exists():
+        return None
+    if result.get("adapter_sha256") != file_sha256(weights):
+        return None
+    return Outcome(plan.target, result["steps"], result["figures"], tuple(result["notes"]))
+
+
+# ---- before the start
+
+
+def _checked(plan: Plan, settings: Settings) -> Environment:
+    environment = require_environment(settings)
+    is_here = not plan.launch.hostfile and not plan.launch.ray_address
+    if is_here and not visible_gpus():
+        raise ModelError(
+            "OpenRLHF trains on NVIDIA GPUs only, and none was found here (try: nvidia-smi, and look at "
+            "CUDA_VISIBLE_DEVICES). Train with --backend together, or on other computers with --hostfile."
+        )
+    if problems := unknown_flags(environment, plan.kind, plan.parts):
+        raise ModelError(problem_words("The command for the installed version", problems))
+    _require_room(plan)
+    return environment
+
+
+def _require_room(plan: Plan) -> None:
+    model = Path(plan.base.model)
+    own = sum(path.stat().st_size for path in model.glob("*.safetensors")) if model.is_dir() else 0
+    size = own or MODEL_BYTES.get(plan.student, USUAL_BYTES)
+    kept = sum(path.stat().st_size for path in (plan.folder / "checkpoints").rglob("*") if path.is_file())
+    need = size * (plan.recipe.checkpoints + 1) - kept
+    free = shutil.disk_usage(plan.folder).free
+    if free < need:
+        raise ModelError(
+            f"{plan.folder} has {free / 1e9:.1f} GB free, and the checkpoints need {need / 1e9:.1f}: free "
+            "some space, set DATA_PATH to another disk, or keep fewer with --n-checkpoints 1."
+        )
+
+
+def _write_files(plan: Plan) -> None:
+    """The rows and what is trained, as they stay whatever happens to the pairs."""
+    for source, name in ((plan.source, "rows.jsonl"), (plan.validation, "validation.jsonl")):
+        target = plan.folder / name
+        if source and not target.exists():
+            write_atomic(target, as_lines(read_training_file(source, plan.kind, "openrlhf").rows))
+    path = plan.folder / "training.json"
+    if not path.exists():
+        write_json(path, _facts(plan) | {"began": time.time(), "command": plan.command})
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(plan.folder / "adapter")
+    metrics = plan.folder / "metrics.jsonl"
+    if metrics.exists():
+        repair(metrics)
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    """What the adapter's provenance and the training's own file both say."""
+    return {
+        "backend": "openrlhf",
+        "version": VERSION,
+        "tuning": plan.id,
+        "kind": plan.kind,
+        "stage": plan.kind,
+        "student": plan.student,
+        "constitution": plan.constitution,
+        "model": plan.base.model,
+        "base": {"name": plan.base.name},
+        "on_top_of": list(plan.base.below),
+        "recipe": {"name": "paper", **plan.recipe.as_dict()},
+        "gpus": plan.launch.gpus,
+        "rows": plan.rows,
+        "steps": plan.steps,
+        "batch": plan.recipe.batch,
+        "training_source": str(plan.source),
+        "training_sha256": file_sha256(plan.source),
+        "notes": list(plan.notes),
+    }
+
+
+# ---- while it runs
+
+
+def child_environment(plan: Plan, settings: Settings) -> dict[str, str]:
+    """What the program may know: no key but the hub's token, and wandb's where metrics go there."""
+    found = clean_environment(settings)
+    programs = str(Path(plan.launch.programs))
+    found["PATH"] = f"{programs}:{found.get('PATH', '')}"
+    # It writes where it runs, which is no folder of ours.
+    found |= {"PYTHONUNBUFFERED": "1", "WANDB_DIR": str(plan.folder), "DO_NOT_TRACK": "1"}
+    if token := settings.token("HF_TOKEN"):
+        found["HF_TOKEN"] = token.reveal()
+    if plan.wandb and (key := settings.token("WANDB_TOKEN")):
+        found["WANDB_API_KEY"] = key.reveal()
+    return found
+
+
+def _train(plan: Plan, settings: Settings, environment: Environment, follower: _Follower) -> None:
+    """Return when the program has ended well. Raises RunError otherwise."""
+    words, child = plan.command, child_environment(plan, settings)
+    if plan.wandb and "WANDB_API_KEY" not in child:
+        raise ModelError("--wandb-project-name needs WANDB_TOKEN in the environment or .env.")
+    follower.say(f"Starting OpenRLHF on {plan.launch.gpus} GPU(s); everything it says: {follower.log}")
+    with (
+        contextlib.closing(follower),
+        _ray_job(plan, child),
+        _running(words, child, environment) as process,
+    ):
+        for text in _pieces(process):
+            follower.hear(text)
+        code = process.wait()
+        follower.finish()
+    if code:
+        raise RunError(_why(follower, code))
+    if not follower.reading.step:
+        raise RunError(f"OpenRLHF ended without a step. {_all(follower)}\n{last_words(follower.words)}")
+
+
+@contextlib.contextmanager
+def _running(
+    words: list[str], child: dict[str, str], environment: Environment
+) -> Generator[subprocess.Popen[bytes]]:
+    """The program's process, which does not outlive this block, nor anything that it started."""
+    try:
+        process = start_tree(words, child)
+    except OSError as error:
+        raise JobError(
+            f"{environment.python} could not be started ({error}); run: character setup openrlhf --again"
+        ) from error
+    try:
+        yield process
+    finally:
+        end_tree(process)
+        if process.stdout:
+            process.stdout.close()
+
+
+@contextlib.contextmanager
+def _ray_job(plan: Plan, child: dict[str, str]) -> Generator[None]:
+    """A job at a Ray cluster is told to stop when we end before it: it would go on there otherwise."""
+    try:
+        yield
+    except BaseException:
+        if plan.launch.ray_address:
+            programs = plan.launch.programs
+            stop = [f"{programs}/python", f"{programs}/ray", "job", "stop"]
+            with contextlib.suppress(OSError):
+                run_tree([*stop, "--address", plan.launch.ray_address, plan.launch.job], child)
+        raise
+
+
+def _pieces(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    assert process.stdout is not None
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    # A bar is rewritten without an end of line: what there is is read, not whole lines.
+    while piece := process.stdout.read1(CHUNK):  # type: ignore[attr-defined]
+        yield decoder.decode(piece)
+
+
+def _why(follower: _Follower, code: int) -> str:
+    said = follower.words
+    step = follower.reading.step
+    done = f" after step {step} of {follower.reading.planned}" if step else " before its first step"
+    return f"OpenRLHF failed{done}. {cure_for(said, code)}\n{last_words(said)}\n{_all(follower)}"
+
+
+def _all(follower: _Follower) -> str:
+    return f"Everything it said: {follower.log}"
+
+
+class _Follower:
+    """Keeps what the program says: all of it in the log, its figures as metrics, its last words for us."""
+
+    def __init__(self, plan: Plan, reading: Reading, say: Say, reporter: ProgressReporter) -> None:
+        self.reading, self.say, self.log = reading, say, plan.folder / "output.log"
+        self._reporter, self._metrics = reporter, plan.folder / "metrics.jsonl"
+        self._open = ""
+        self._words: deque[str] = deque(maxlen=KEPT_LINES)
+        self._file: IO[str] | None = None
+        self._told_nan = self._has_begun = False
+        self.figures: dict[str, Any] = {}
+        reporter.update(stage="Loading the model", done=0, planned=reading.planned)
+
+    @property
+    def words(self) -> str:
+        """The last lines that are no bars."""
+        return "\n".join(self._words)
+
+    def hear(self, text: str) -> None:
+        """Take in some more of the program's words."""
+        self._write(text)
+        *lines, self._open = LINES.split(self._open + text)
+        for line in lines:
+            self._line(line)
+
+    def finish(self) -> None:
+        """Take in the last line, and what was still open."""
+        self._line(self._open)
+        self._open = ""
+        self._keep(self.reading.finish())
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._file:
+            self._file.close()
+
+    def _write(self, text: str) -> None:
+        try:
+            if self._file is None:
+                fd = disk.open_file(self.log, LOG_FLAGS, 0o600)
+                self._file = open(fd, "a", encoding="utf-8", errors="replace")  # noqa: SIM115
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:
+            raise disk_trouble("write", self.log, error) from error
+
+    def _line(self, line: str) -> None:
+        if not line.strip():
+            return
+        before = self.reading.resumed_at
+        rows = self.reading.hear(line)
+        if self.reading.resumed_at != before:
+            self._go_on()
+        if not BAR.search(line):
+            self._words.append(line)
+        self._keep(rows)
+
+    def _go_on(self) -> None:
+        """Forget the steps after the checkpoint, which are made again."""
+        step = self.reading.resumed_at
+        kept = [row for row in read_rows(self._metrics).rows if row.get("step", 0) <= step]
+        write_atomic(self._metrics, b"".join(seal(row) for row in kept))
+        self.say(f"Going on after step {step}.")
+
+    def _keep(self, rows: list[dict[str, float]]) -> None:
+        if not rows:
+            return
+        if not self._has_begun and not self.reading.resumed_at and self._metrics.exists():
+            # Stopped before its first checkpoint, it begins anew, and so do the curves.
+            write_atomic(self._metrics, b"")
+        self._has_begun = True
+        made = [_without_nan(row) | {"at": time.time()} for row in rows]
+        append_rows(self._metrics, made)
+        for row, known in zip(rows, made, strict=True):
+            self._tell(row, known)
+
+    def _tell(self, row: dict[str, float], known: dict[str, Any]) -> None:
+        step, planned = self.reading.step, self.reading.planned
+        shown = ", ".join(f"{name.replace('_', ' ')} {row[name]:.3g}" for name in SHOWN if name in row)
+        self.say(f"Step {int(row['step'])} of {planned}: {shown}")
+        if "loss" in row:
+            self.figures = known
+            self._warn(row)
+        self._reporter.update(
+            stage="Training with OpenRLHF", done=step, planned=planned, note="", figures=known
+        )
+
+    def _warn(self, row: dict[str, float]) -> None:
+        if math.isnan(row["loss"]) and not self._told_nan:
+            self._told_nan = True
+            self.say("The loss is no number any more; a smaller --learning-rate may help.")
+
+
+def _without_nan(row: dict[str, float]) -> dict[str, Any]:
+    return {name: value if math.isfinite(value) else None for name, value in row.items()}
+
+
+# ---- afterwards
+
+
+def _register(plan: Plan, environment: Environment, reading: Reading) -> Outcome:
+    figures = _last_figures(plan)
+    if figures.get("loss") is None:
+        raise RunError(
+            "The loss ended as no number, so the adapter holds none either, and nothing was registered. "
+            "Use a smaller --learning-rate, then run again with --again."
+        )
+    facts = _facts(plan) | {"steps": reading.step, "figures": figures, "versions": _versions(environment)}
+    made = plan.folder / "adapter"
+    notes = register_folder(made, plan.target, facts, base=plan.base.name, where=plan.id)
+    write_json(
+        plan.folder / "result.json",
+        {
+            "status": "done",
+            "adapter": str(plan.target),
+            "adapter_sha256": file_sha256(plan.target / "adapter_model.safetensors"),
+            "steps": reading.step,
+            "figures": figures,
+            "notes": notes,
+        },
+    )
+    for name in ("checkpoints", "adapter"):
+        shutil.rmtree(plan.folder / name, ignore_errors=True)
+    return Outcome(plan.target, reading.step, figures, tuple(notes))
+
+
+def _last_figures(plan: Plan) -> dict[str, Any]:
+    rows = [row for row in read_rows(plan.folder / "metrics.jsonl").rows if "loss" in row]
+    return {name: value for name, value in rows[-1].items() if name not in ("at", "crc")} if rows else {}
+
+
+def _versions(environment: Environment) -> dict[str, str]:
+    wanted = ("openrlhf", "deepspeed", "torch", "transformers", "peft", "flash-attn", "flash_attn")
+    return {name: environment.versions[name] for name in wanted if name in environment.versions}
