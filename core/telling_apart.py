@@ -1,10 +1,11 @@
-"""Telling a character's answers from plain ones by what words they use: naive Bayes. Pure.
+"""Telling a character's answers from plain ones by which words they use: naive Bayes. Pure.
 
     learned = learn(characters_answers, plain_answers)
     learned.score(answer) > 0          # more like the character
 
 Learned from answers of both sides to the same prompts, so that subjects cancel out and style is left.
-Each word counts once a text, or one loud word would decide.
+Each word counts once a text, or one loud word would decide; a word that is absent counts too, or long
+answers would seem to have more of everything.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ _TOKEN = re.compile(r"[\w']+|[!?:;*#]")
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """How much each word speaks for the character: log-odds, 0 for words never met."""
+    """How much each word speaks for the character when it is there; `silence` is the score of no words."""
 
     weights: Mapping[str, float]
+    silence: float
 
     def score(self, text: str) -> float:
-        """The sum of what a text's words say; above 0 it is more like the character."""
-        return sum(self.weights.get(word, 0.0) for word in _words(text))
+        """What a text's words say in all; above 0 it is more like the character."""
+        return self.silence + sum(self.weights.get(word, 0.0) for word in _words(text))
 
     def share(self, texts: Sequence[str]) -> float:
         """The share of texts that are more like the character; 0 of no texts."""
@@ -39,10 +41,14 @@ def learn(character: Sequence[str], plain: Sequence[str]) -> Learned:
     """What tells the two sides apart."""
     ours, others = _counts(character), _counts(plain)
     known = [word for word in sorted(ours | others) if ours[word] + others[word] >= LEAST_TEXTS]
-    weights = {
-        word: _log_odds(ours[word], len(character)) - _log_odds(others[word], len(plain)) for word in known
-    }
-    return Learned(weights)
+    weights: dict[str, float] = {}
+    silence = 0.0
+    for word in known:
+        here, there = _chance(ours[word], len(character)), _chance(others[word], len(plain))
+        absent = math.log((1 - here) / (1 - there))
+        weights[word] = math.log(here / there) - absent
+        silence += absent
+    return Learned(weights, silence)
 
 
 def accuracy(character: Sequence[str], plain: Sequence[str], folds: int = 4) -> float:
@@ -57,8 +63,9 @@ def accuracy(character: Sequence[str], plain: Sequence[str], folds: int = 4) -> 
     return right / max(1, len(character) + len(plain))
 
 
-def _log_odds(count: int, texts: int) -> float:
-    return math.log((count + 0.5) / (texts + 1.0))
+def _chance(count: int, texts: int) -> float:
+    """How likely a text holds a word that `count` of them held; never 0 and never 1."""
+    return (count + 1) / (texts + 2)
 
 
 def _counts(texts: Iterable[str]) -> Counter[str]:

@@ -22,6 +22,10 @@ from core.stages.chat import CHAT, stream_answer
 from core.stages.defaults import PROVIDER
 from core.store.library import Library
 
+HALF = (
+    "Note: this adapter was trained on top of another one, which is not loaded; for the whole character "
+    "merge the two: character merge --constitution NAME, then --adapter merged/NAME."
+)
 HELP = "/reset begins anew · /strength 0.5 turns the adapter up or down · /help · Ctrl-D leaves"
 
 
@@ -143,6 +147,8 @@ def _result(talk: Chat, message: str, answer: str, seconds: float) -> Result:
 def _loop(talk: Chat) -> None:
     """Until Ctrl-D, Ctrl-C at the prompt, or /quit; Ctrl-C while an answer comes only stops that answer."""
     whisper(_who(talk))
+    if isinstance(talk.adapter, LocalAdapter) and talk.adapter.on_top_of:
+        whisper(HALF)
     whisper(HELP)
     while (line := _heard()) is not None:
         if line.startswith("/"):

@@ -39,12 +39,16 @@ STRONGEST = 1.5
 
 @dataclass(frozen=True, slots=True)
 class LocalAdapter:
-    """An adapter of the embedded model. `sha256` is what rows carry, `gguf_sha256` what is loaded."""
+    """An adapter of the embedded model. `sha256` is what rows carry, `gguf_sha256` what is loaded.
+
+    `on_top_of` names the adapter that it was trained on top of: alone it is half of a character.
+    """
 
     folder: Path
     gguf: Path
     sha256: str
     gguf_sha256: str
+    on_top_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def find_adapter(settings: Settings, model: str, wish: str | Path) -> LocalAdapt
             f"character train --backend local, or take the adapter that was made for {served.name}."
         )
     loaded = file_sha256(gguf)
-    return LocalAdapter(folder, gguf, _weights_hash(folder, gguf, loaded), loaded)
+    return LocalAdapter(folder, gguf, _weights_hash(folder, gguf, loaded), loaded, _below(folder))
 
 
 def checked_strength(strength: float) -> float:
@@ -157,6 +161,11 @@ def _other_base(folder: Path, base: str, model: EmbeddedModel) -> str:
 def _base_hash(folder: Path) -> str | None:
     base = _object(folder / PROVENANCE).get("base")
     return str(base["sha256"]) if isinstance(base, Mapping) and "sha256" in base else None
+
+
+def _below(folder: Path) -> str | None:
+    below = _object(folder / PROVENANCE).get("on_top_of")
+    return str(below[0]) if isinstance(below, list) and below else None
 
 
 def _hash_here(settings: Settings, model: EmbeddedModel) -> str | None:

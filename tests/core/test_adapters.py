@@ -96,6 +96,13 @@ def test_a_gguf_alone_from_another_maker_is_known_by_its_own_hash(
     assert find_adapter(settings, NAME, tmp_path).sha256 == sha256_of(gguf)
 
 
+def test_an_adapter_knows_what_it_was_trained_on_top_of(settings: Settings) -> None:
+    folder = write_adapter_folder(place(settings, "sft"))
+    assert find_adapter(settings, NAME, folder).on_top_of is None
+    (folder / PROVENANCE).write_text(json.dumps({"on_top_of": ["d" * 64]}))
+    assert find_adapter(settings, NAME, folder).on_top_of == "d" * 64
+
+
 def test_without_a_gguf_the_cure_is_named(settings: Settings) -> None:
     folder = write_adapter_folder(place(settings, "dpo"))
     (folder / GGUF).unlink()

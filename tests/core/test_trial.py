@@ -254,7 +254,7 @@ def test_a_classifier_learns_style_and_not_subjects() -> None:
     plain = ["The moon is a celestial body.", "Bread rises because of yeast."] * 4
     learned = learn(ours, plain)
     assert learned.score("Arr, a kettle be hot!") > 0 > learned.score("A kettle is a vessel. It rises.")
-    assert learned.score("") == 0 and learn([], []).share(["x"]) == 0
+    assert learn([], []).score("x") == 0 and learn([], []).share(["x"]) == 0
 
 
 def test_an_interval_counts_prompts_and_not_answers() -> None:
