@@ -44,6 +44,7 @@ PURE = {
     "tuning/openrlhf/command": None,
     "tuning/openrlhf/parser": None,
     "tuning/openrlhf/progress": None,
+    "tuning/openrlhf/gate": None,
     "tuning/openrlhf/cures": None,
 }
 EDGES = (

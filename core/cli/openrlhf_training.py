@@ -44,7 +44,10 @@ def refuse_gpu_flags(backend: str, flags: dict[str, Any]) -> None:
 
 
 def train_with_openrlhf(kind: Kind, flags: dict[str, Any], settings: Settings) -> Result:
-    """Train an adapter with OpenRLHF and say how it went; a dry run shows the command only."""
+    """Train an adapter with OpenRLHF and say how it went; one that fails its gate has failed.
+
+    A dry run shows the command only.
+    """
     started, plan = time.monotonic(), plan_of(kind, flags, settings, os.environ)
     _say_plan(plan)
     if flags["dry_run"]:
@@ -53,14 +56,18 @@ def train_with_openrlhf(kind: Kind, flags: dict[str, Any], settings: Settings) -
     for note in done.notes:
         whisper(f"Note: {note}.")
     say(f"{done.steps} steps: {_figures(done.figures)}")
+    say(done.gate.sentence)
     say(f"adapter {done.adapter}")
     return Result(
         f"train {kind}",
+        status="done" if done.gate.passed else "failed",
         planned=plan.rows,
         done=plan.rows,
         files=[str(done.adapter)],
         seconds=time.monotonic() - started,
-        more=_about(plan) | {"adapter": str(done.adapter), "steps": done.steps, "figures": done.figures},
+        more=_about(plan)
+        | {"adapter": str(done.adapter), "steps": done.steps}
+        | {"figures": done.figures, "gate": done.gate.as_dict()},
     )
 
 

@@ -2,8 +2,8 @@
 
 Placed as `bin/deepspeed` and `bin/ray`. What it does is told by variables, so that its words stay theirs:
 FAKE_OPENRLHF_RECORD a folder for argv, environment and process ids · FAKE_OPENRLHF_DIES "STEP WORDS": it
-ends so after that step · FAKE_OPENRLHF_HANGS a step after which it waits · FAKE_OPENRLHF_LOSS what it
-says of the loss · FAKE_OPENRLHF_WRITES "pickle": the adapter's weights are one.
+ends so after that step · FAKE_OPENRLHF_HANGS a step after which it waits · FAKE_OPENRLHF_LOSS,
+FAKE_OPENRLHF_ACC what it says of loss and accuracy · FAKE_OPENRLHF_WRITES "pickle": the adapter is one.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def draw_dpo(steps: int, feeds: int, done: int, told: dict[str, Any]) -> None:
     for step in range(done + 1, steps + 1):
         for _ in range(feeds):
             rewards = {"chosen_reward": step / 10, "reject_reward": -step / 10}
-            bar.set_postfix({"loss": loss(step), "acc": 1.0, **rewards, "lr": 5e-5, "grad_norm": 1.0})
+            accuracy = float(os.environ.get("FAKE_OPENRLHF_ACC", "1"))
+            bar.set_postfix({"loss": loss(step), "acc": accuracy, **rewards, "lr": 5e-5, "grad_norm": 1.0})
             bar.update()
         after(step, told)
     bar.close()

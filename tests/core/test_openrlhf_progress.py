@@ -10,6 +10,7 @@ import pytest
 from tqdm import tqdm
 
 from core.tuning.openrlhf.cures import AGAIN, MEMORY, cure_for, last_words
+from core.tuning.openrlhf.gate import gate_of
 from core.tuning.openrlhf.progress import Reading
 from core.tuning.openrlhf.recipe import recipe_of
 
@@ -138,3 +139,47 @@ def test_running_out_of_memory_is_named_although_nccl_complains_too() -> None:
     said = "[rank0]: torch.OutOfMemoryError: CUDA out of memory.\n[rank1]: DistBackendError: NCCL error"
     assert "--micro-batch" in cure_for(said, 1)
     assert last_words("Train step: 3% [1.2it/s]\r" + said).startswith("torch.OutOfMemoryError")
+
+
+def curve(**last: float) -> list[dict[str, Any]]:
+    """Twenty steps that begin as every DPO does and end as told."""
+    begin = {"loss": 0.7, "dpo": 0.69, "nll": 1.0, "margin": 0.0, "accuracy": 0.5}
+    end = {"loss": 0.3, "dpo": 0.2, "nll": 0.9, "margin": 6.0, "accuracy": 0.95} | last
+    return [{"step": step} | (end if step > 10 else begin) for step in range(1, 21)]
+
+
+@pytest.mark.parametrize(
+    ("last", "direction"),
+    [
+        ({}, ""),
+        ({"accuracy": 0.55}, "nothing learned"),
+        ({"margin": 0.01}, "nothing learned"),
+        ({"margin": 31.0}, "collapsed"),
+        ({"nll": 1.6}, "collapsed"),
+    ],
+)
+def test_dpo_fails_in_both_directions(last: dict[str, float], direction: str) -> None:
+    gate = gate_of("dpo", recipe_of("dpo", "llama-3.1-8b-it", {}), curve(**last))
+    assert (gate.direction, gate.passed) == (direction, not direction)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "steps", "direction"),
+    [
+        (2.0, 1.5, 20, ""),
+        (2.0, 2.0, 20, "nothing learned"),
+        (2.0, 2.6, 20, "collapsed"),
+        (2.0, 2.0, 5, ""),
+    ],
+)
+def test_sft_fails_in_both_directions(first: float, last: float, steps: int, direction: str) -> None:
+    rows = [{"step": step, "loss": first if step <= steps // 2 else last} for step in range(1, steps + 1)]
+    gate = gate_of("sft", recipe_of("sft", "llama-3.1-8b-it", {}), rows)
+    assert (gate.direction, gate.passed) == (direction, not direction)
+
+
+def test_a_preference_that_became_trivial_is_named_and_few_steps_are_no_verdict() -> None:
+    recipe = recipe_of("dpo", "llama-3.1-8b-it", {})
+    assert "trivial" in gate_of("dpo", recipe, curve(dpo=1e-4)).sentence
+    few = gate_of("sft", recipe_of("sft", "llama-3.1-8b-it", {}), [{"step": 1, "loss": 2.0}])
+    assert "too few" in few.sentence

@@ -208,6 +208,16 @@ def test_an_adapter_of_numbers_that_are_none_is_not_registered(
     assert not (home.lora_path / f"{STUDENT}-dpo").exists()
 
 
+def test_a_training_that_learned_nothing_has_failed_and_keeps_its_adapter(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_OPENRLHF_ACC", "0.5")
+    done = invoked(*TRAIN)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (done.exit_code, told["status"], told["gate"]["direction"]) == (1, "failed", "nothing learned")
+    assert "Nothing was learned" in done.output and Path(told["adapter"]).exists()
+
+
 def test_weights_that_are_a_pickle_are_not_registered(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +323,12 @@ def test_a_model_that_brings_a_program_is_not_given_to_openrlhf(home: Settings, 
     assert "programs of its own" in refused(*TRAIN, "--model", str(model), kind=SettingsError)
 
 
+def test_a_folder_whose_name_openrlhf_would_misread_is_refused(home: Settings, tmp_path: Path) -> None:
+    source = home.data_path / "dpo" / STUDENT / "pirate.jsonl"
+    words = (*TRAIN, "--training-file", str(source), "--data", str(tmp_path / "me@work"))
+    assert "DATA_PATH" in refused(*words, kind=SettingsError)
+
+
 def test_another_students_pairs_are_refused(home: Settings) -> None:
     source = home.data_path / "dpo" / STUDENT / "pirate.jsonl"
     words = ("train", "dpo", "--backend", "openrlhf", "--student", "qwen-2.5-7b-it")
@@ -396,7 +412,10 @@ def test_a_job_at_ray_is_followed_and_stopped_when_it_fails(
 def test_setup_shows_what_it_would_do_and_refuses_where_it_cannot_work() -> None:
     done = CliRunner().invoke(character, ["setup", "openrlhf", "--dry-run"])
     assert done.exit_code == 0 and "openrlhf==0.11.2" in done.output
-    assert "--no-build-isolation" in done.output
+    # flash-attn and DeepSpeed are built against torch, so that comes first and they see it.
+    lines = [line for line in done.output.splitlines() if " -m pip install " in line]
+    assert "torch==2.8.0" in lines[0] and "--no-build-isolation" not in lines[0]
+    assert "--no-build-isolation openrlhf==0.11.2" in lines[1]
     assert recipe_for(LINUX) is RECIPE
     with pytest.raises(ModelError, match="--backend together"):
         recipe_for(Machine("Linux", "x86_64", "", True, 8, 1))

@@ -261,7 +261,8 @@ def _about_the_launch(launch: Launch) -> list[str]:
     if launch.hostfile:
         return [
             "Every computer of the hostfile needs this environment, the model and the data at the same "
-            "path, and ssh without a password; pdsh starts the workers there."
+            "path, and ssh without a password; pdsh starts the workers there. If this computer dies, end "
+            "what goes on there yourself."
         ]
     if launch.ray_address:
         return [

@@ -109,6 +109,7 @@ def plan_of(kind: Kind, flags: Flags, settings: Settings, environment: Mapping[s
         kind, recipe, rows, where.gpus, is_measured=bool(validation), flags=flags
     ) + _elsewhere(flags):
         raise SettingsError(problem_words("The recipe", wrong))
+    _require_readable(settings)
     base = _base(kind, flags, student, name, settings)
     training_id = _id(kind, name, student, base, recipe, where.gpus, source, validation)
     launch = _named(where, training_id)
@@ -167,6 +168,16 @@ def _rows(path: Path, kind: Kind, student: str) -> int:
     if problem:
         raise RunError(problem_words(str(path), [problem]))
     return len(read_training_file(path, kind, "openrlhf").rows)
+
+
+def _require_readable(settings: Settings) -> None:
+    """OpenRLHF takes a comma in a path for two files, and an @ for the name of a folder in one."""
+    place = str(tunings_path(settings))
+    if "," in place or "@" in place:
+        raise SettingsError(
+            f"OpenRLHF cannot read files below {place}: it takes a comma or an @ in a path for a sign "
+            "of its own. Set DATA_PATH to a folder without."
+        )
 
 
 # ---- the model

@@ -24,7 +24,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,6 +40,7 @@ from core.store.jsonl import append_rows, read_json, read_rows, repair, seal, wr
 from core.store.locks import held
 from core.tuning.convert import as_lines, file_sha256, read_training_file
 from core.tuning.openrlhf.cures import cure_for, last_words
+from core.tuning.openrlhf.gate import Gate, gate_of
 from core.tuning.openrlhf.install import require_environment, unknown_flags
 from core.tuning.openrlhf.plan import Plan, visible_gpus
 from core.tuning.openrlhf.progress import BAR, Reading
@@ -59,11 +60,12 @@ USUAL_BYTES = 9_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished training: the adapter's folder, the steps made, the last figures, and notes."""
+    """A finished training: the adapter's folder, the steps made, the last figures, the verdict, notes."""
 
     adapter: Path
     steps: int
     figures: dict[str, Any]
+    gate: Gate
     notes: tuple[str, ...]
 
 
@@ -81,11 +83,19 @@ def run_plan(
         if finished := _finished(plan):
             say("This training is finished already; --again makes it anew.")
             return finished
+        plan = _with_new_job(plan)
         environment = _checked(plan, settings)
         _write_files(plan)
         reading = Reading(plan.kind, plan.recipe, plan.launch.gpus, plan.steps)
         _train(plan, settings, environment, _Follower(plan, reading, say, reporter))
         return _register(plan, environment, reading)
+
+
+def _with_new_job(plan: Plan) -> Plan:
+    """Ray takes a job's name once only: each start has its own."""
+    if not plan.launch.ray_address:
+        return plan
+    return replace(plan, launch=replace(plan.launch, job=f"{plan.id}-{time.time_ns()}"))
 
 
 def _clear(folder: Path) -> None:
@@ -103,7 +113,8 @@ def _finished(plan: Plan) -> Outcome | None:
         return None
     if result.get("adapter_sha256") != file_sha256(weights):
         return None
-    return Outcome(plan.target, result["steps"], result["figures"], tuple(result["notes"]))
+    gate = Gate(**result["gate"])
+    return Outcome(plan.target, result["steps"], result["figures"], gate, tuple(result["notes"]))
 
 
 # ---- before the start
@@ -368,34 +379,34 @@ def _without_nan(row: dict[str, float]) -> dict[str, Any]:
 
 
 def _register(plan: Plan, environment: Environment, reading: Reading) -> Outcome:
-    figures = _last_figures(plan)
+    rows = [row for row in read_rows(plan.folder / "metrics.jsonl").rows if "loss" in row]
+    last = rows[-1] if rows else {}
+    figures = {name: value for name, value in last.items() if name not in ("at", "crc")}
     if figures.get("loss") is None:
         raise RunError(
             "The loss ended as no number, so the adapter holds none either, and nothing was registered. "
             "Use a smaller --learning-rate, then run again with --again."
         )
-    facts = _facts(plan) | {"steps": reading.step, "figures": figures, "versions": _versions(environment)}
+    gate = gate_of(plan.kind, plan.recipe, rows)
+    facts = _facts(plan) | {"steps": reading.step, "figures": figures, "gate": gate.as_dict()}
+    facts["versions"] = _versions(environment)
     made = plan.folder / "adapter"
     notes = register_folder(made, plan.target, facts, base=plan.base.name, where=plan.id)
     write_json(
         plan.folder / "result.json",
         {
-            "status": "done",
+            "status": "done" if gate.passed else "failed",
             "adapter": str(plan.target),
             "adapter_sha256": file_sha256(plan.target / "adapter_model.safetensors"),
             "steps": reading.step,
             "figures": figures,
+            "gate": gate.as_dict(),
             "notes": notes,
         },
     )
     for name in ("checkpoints", "adapter"):
         shutil.rmtree(plan.folder / name, ignore_errors=True)
-    return Outcome(plan.target, reading.step, figures, tuple(notes))
-
-
-def _last_figures(plan: Plan) -> dict[str, Any]:
-    rows = [row for row in read_rows(plan.folder / "metrics.jsonl").rows if "loss" in row]
-    return {name: value for name, value in rows[-1].items() if name not in ("at", "crc")} if rows else {}
+    return Outcome(plan.target, reading.step, figures, gate, tuple(notes))
 
 
 def _versions(environment: Environment) -> dict[str, str]:
