@@ -130,6 +130,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for model in MODELS.values():
         yield _embedded_model(settings, model.name)
     yield _vllm(settings)
+    yield _openrlhf(settings)
     for spec in PROVIDERS.values():
         if spec.key_name:
             key = settings.key(spec.name)
@@ -187,6 +188,18 @@ def _vllm(settings: Settings) -> Finding:
     server = find_vllm(settings)
     state = f"vllm/{server.names[0]} served at {server.base_url}" if server else "ready"
     return Finding("vLLM", True, f"{environment.build.upper()} build, {state}; {on}")
+
+
+def _openrlhf(settings: Settings) -> Finding:
+    """OpenRLHF: whether it is installed, and whether there is a GPU to train on."""
+    environment, gpu = find_environment(settings, "openrlhf"), gpu_name()
+    if not gpu:
+        cure = "Train with --backend together, or the embedded model with --backend local."
+        return Finding("OpenRLHF", False, "no NVIDIA GPU was found, and it trains on those only", cure)
+    if environment is None:
+        cure = "character setup openrlhf (about 14 GB), if you want to train on your own GPU"
+        return Finding("OpenRLHF", False, f"not installed; GPU: {gpu}", cure)
+    return Finding("OpenRLHF", True, f"{environment.versions.get('openrlhf', '')} is ready; GPU: {gpu}")
 
 
 COMMANDS = (studio, doctor)

@@ -185,7 +185,7 @@ def _require_readable(settings: Settings) -> None:
 
 def _base(kind: Kind, flags: Flags, student: str, name: str, settings: Settings) -> Base:
     if kind == "sft" and not flags.get("from_base"):
-        return _complete(flags, student, name, settings)
+        return complete_model(flags, student, name, settings)
     plain = settings.model_path / student
     wished = str(flags.get("model") or (plain if (plain / "config.json").exists() else student))
     if Path(wished).expanduser().is_dir():
@@ -207,7 +207,7 @@ def _own_name(student: str) -> str | None:
     return alias.hugging_face if alias else None
 
 
-def _complete(flags: Flags, student: str, name: str, settings: Settings) -> Base:
+def complete_model(flags: Flags, student: str, name: str, settings: Settings) -> Base:
     """The DPO-trained model that SFT starts from: base and adapter folded into one."""
     usual = settings.model_path / "distilled" / f"{student}-{name}"
     folder = Path(flags["model"]).expanduser().absolute() if flags.get("model") else usual
