@@ -29,6 +29,7 @@ PAGES = {
         st.Page("views/pairs.py", title="Pairs", icon=":material/compare_arrows:"),
     ],
     "Train": [
+        st.Page("views/trial.py", title="Try it now", icon=":material/bolt:"),
         st.Page("views/train.py", title="Train", icon=":material/model_training:"),
     ],
     "Check": [

@@ -135,5 +135,7 @@ def _y_axis(measure: str, curves: Sequence[Curve]) -> dict[str, object]:
     if measure == "accuracy":
         return {"range": [-0.04, 1.06], "tickformat": ".0%"}
     values = [value for curve in curves for _, value in values_of(curve.points, measure)]
+    if not values:
+        return {"range": [0, 1], "showticklabels": False}
     least, most = min([0.0, *values]), max([1e-6, *values])
     return {"range": [least - (most - least) * 0.08, most + (most - least) * 0.12]}

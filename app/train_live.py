@@ -61,7 +61,7 @@ def draw_here(name: str, job: Job) -> None:
     """Steps, the bar, the curves so far."""
     progress = job.progress
     stage = progress.stage if progress else ""
-    head(f"{job.title.partition(':')[0]} is under way", f"For {duration(time.time() - job.started)} now")
+    head(f"{title_of(name)} is being learned", f"For {duration(time.time() - job.started)} now")
     left, right = st.columns([1, 1.7], gap="large")
     with left:
         draw_steps(steps_here(stage, bar_words(job)))
@@ -268,10 +268,12 @@ def ending(name: str) -> str:
 def draw_events(tuning: Tuning) -> None:
     """The last things that happened, newest first."""
     try:
-        events = store_of(settings(), tuning.id).events()[-SHOWN_NOTES:]
+        events = store_of(settings(), tuning.id).events()
     except CoreError:
         return
-    told = [f"{time.strftime('%H:%M:%S', time.localtime(row['at']))}  {row['message']}" for row in events]
+    # Trouble stands above, in full, for as long as it is one.
+    news = [row for row in events if row["kind"] != "trouble"][-SHOWN_NOTES:]
+    told = [f"{time.strftime('%H:%M:%S', time.localtime(row['at']))}  {row['message']}" for row in news]
     if told:
         st.caption("Newest first")
         st.text("\n".join(reversed(told)))

@@ -54,8 +54,11 @@ ICONS = {
 PAGES = {"pairs": ("views/pairs.py", "Pairs"), "settings": ("views/settings.py", "Engines and keys")}
 
 
-def draw_plan(name: str, *, again: bool, heading: str = "") -> Choice:
-    """The plan beside its checks and its button; what is chosen comes back."""
+def draw_plan(name: str, *, again: bool, quiet: bool, heading: str = "") -> Choice:
+    """The plan beside its checks and its button; what is chosen comes back.
+
+    `quiet` where another button is the next step.
+    """
     if heading:
         st.subheader(heading, anchor=False)
     left, right = st.columns([1.7, 1], gap="large")
@@ -68,7 +71,7 @@ def draw_plan(name: str, *, again: bool, heading: str = "") -> Choice:
         draw_numbers(choice)
     with right:
         draw_checks(found)
-        draw_start(choice, found, again=again)
+        draw_start(choice, found, again=again, quiet=quiet)
     return choice
 
 
@@ -77,7 +80,7 @@ def draw_plan(name: str, *, again: bool, heading: str = "") -> Choice:
 
 def draw_recipe(name: str) -> None:
     """Where, what from, which numbers, whom."""
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         _segments("Where it is trained", WHERE, backends(), PLACES)
         _segments("It learns from", KIND, list(KINDS), KINDS)
         backend = chosen(name).backend
@@ -202,7 +205,7 @@ def draw_trouble(check: Check) -> None:
 # ---- the button
 
 
-def draw_start(choice: Choice, found: Preflight, *, again: bool) -> None:
+def draw_start(choice: Choice, found: Preflight, *, again: bool, quiet: bool) -> None:
     """The spending limit where money is involved, the one button, and what it takes."""
     st.subheader("Next step", anchor=False)
     if choice.backend == "together":
@@ -210,7 +213,7 @@ def draw_start(choice: Choice, found: Preflight, *, again: bool) -> None:
     st.button(
         "Train it again" if again else "Train it",
         key=START,
-        type="secondary" if again else "primary",
+        type="secondary" if quiet else "primary",
         icon=":material/model_training:",
         width="stretch",
         disabled=found.blocked,

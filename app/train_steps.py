@@ -42,6 +42,18 @@ HERE = (
     ("done", "Ask the same questions before and after"),
 )
 
+TRIAL = (
+    ("teacher", "The teacher plays the character"),
+    ("student", "The student answers as it always does"),
+    ("train", "The student learns the difference"),
+    ("proof", "Check that its answers changed"),
+    ("before", "New questions, before"),
+    ("after", "New questions, after"),
+    ("report", "Count how often the voice is there"),
+)
+# The trainer tells its own parts.
+PARTS = {"load": "train", "reference": "train", "write": "train", "done": "report"}
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -70,6 +82,12 @@ def steps_here(stage: str, detail: str = "") -> list[Step]:
     names = [name for name, _ in HERE]
     at = names.index(stage) if stage in names else 0
     return _lines(HERE, at, "now", detail)
+
+
+def steps_of_trial(stage: str, detail: str = "") -> list[Step]:
+    """The steps of a trial."""
+    names, now = [name for name, _ in TRIAL], PARTS.get(stage, stage)
+    return _lines(TRIAL, names.index(now) if now in names else 0, "now", detail)
 
 
 def _lines(table: Sequence[tuple[str, str]], at: int, now: Standing, detail: str) -> list[Step]:

@@ -137,16 +137,18 @@ MEANINGS = {
 }
 
 
-def curve_words(measure: str, values: list[float], batch: int | None) -> str:
-    """What a curve means and what became of it, in one or two sentences."""
-    meaning = MEANINGS[measure]
+def course(measure: str, values: list[float]) -> str:
+    """Where a curve began and where it is: "3.20 → 0.41"; "" before the first step."""
     if not values:
-        return meaning
+        return ""
     few = max(1, len(values) // 10)
     first, last = sum(values[:few]) / few, sum(values[-few:]) / few
-    told = f"{shown(measure, first)} at first, {shown(measure, last)} now"
-    each = f", {batch} rows a step" if batch and measure == "accuracy" else ""
-    return f"{meaning} {told}{each}."
+    return f"{shown(measure, first)} → {shown(measure, last)}"
+
+
+def meaning(measure: str, batch: int | None) -> str:
+    """What a curve means, and what one of its dots is."""
+    return MEANINGS[measure] + (f" A dot is one step of {batch}." if batch else "")
 
 
 def shown(measure: str, value: float) -> str:

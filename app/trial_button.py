@@ -13,7 +13,7 @@ from core.cli import character
 PAGE = "trial"
 TAKES = (
     "48 pairs, a small training, then the same questions before and after. "
-    "Free, about 5 minutes on two cores, on this computer. It goes on when you close this window."
+    "Free, 3 to 6 minutes on this computer. It goes on when you close this window."
 )
 
 
@@ -27,22 +27,23 @@ def subject(name: str) -> str:
     return f"{PAGE}:{name}"
 
 
-def draw_try_it(name: str, where: str, *, label: str = "", primary: bool = True) -> bool:
+def draw_try_it(name: str, where: str, *, label: str = "", quiet: bool = False) -> bool:
     """The button and what it takes; False where there is none to draw."""
     if not offered():
         return False
     button = f"{PAGE}:{where}"
     running = active_job(subject(name)) is not None
     st.button(
-        plain(label or ("See how far it is" if running else "Try it now")),
+        plain("See how far it is" if running and not quiet else label or "Try it now"),
         key=button,
-        type="primary" if primary else "secondary",
+        type="tertiary" if quiet else "primary",
+        width="content" if quiet else "stretch",
         icon=":material/bolt:",
         on_click=open_page if running else try_it,
         args=(name,) if running else (name, state.click_token(button), button),
-        help=None if primary else TAKES,
+        help=TAKES if quiet else None,
     )
-    if primary:
+    if not quiet:
         st.caption(TAKES)
     return True
 

@@ -26,7 +26,12 @@ BEFORE, AFTER = "before", "after"
 ASKED, STRENGTH, WHICH = "compare:question", "compare:strength", "compare:which"
 MODEL = next(iter(MODELS))
 HEIGHT = 250
-STAGES = {"dpo": "From pairs", "sft": "From its own words", "merged": "Both, merged"}
+STAGES = {
+    "dpo": "From pairs",
+    "sft": "From its own words",
+    "merged": "Both, merged",
+    "trial": "From the trial",
+}
 CHIPS = (
     "How do I boil an egg?",
     "Who are you?",

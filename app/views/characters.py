@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.reads import library
+from app.reads import library, settings
 from app.shelf_actions import delete, draw_import, draw_new, draw_trash, open_character_page
 from app.sidebar import title_of
+from app.trial_button import draw_try_it
 from app.widgets import command, page_head, plain, standing_complaint
 from core.store.library import Entry
 
@@ -34,6 +35,8 @@ def card(entry: Entry) -> None:
                 on_click=open_character_page,
                 args=(entry.name,),
             )
+            if not entry.problems:
+                draw_try_it(entry.name, f"card-{entry.name}", label="Try it", quiet=True)
             with st.popover("More", type="tertiary", icon=":material/more_horiz:"):
                 draw_more(entry)
 
@@ -73,8 +76,12 @@ def page() -> None:
         "Open one and change it: your changes are kept in a copy of your own. Or write somebody new.",
     )
     standing_complaint("characters")
+    first = not any(settings().lora_path.glob("*/*"))
+    if first:
+        with st.columns([1.2, 2])[0]:
+            draw_try_it("pirate", "characters", label="Try it now with the pirate")
     with st.container(horizontal=True):
-        with st.popover("New character", type="primary", icon=":material/add:"):
+        with st.popover("New character", type="secondary" if first else "primary", icon=":material/add:"):
             draw_new("Make it")
         with st.popover("Import", icon=":material/upload_file:"):
             draw_import()

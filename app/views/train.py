@@ -6,12 +6,13 @@ import streamlit as st
 
 from app import state
 from app.launch import active_job
-from app.reads import library
+from app.reads import library, settings
 from app.sidebar import title_of
-from app.train_choice import PAGE, chosen
+from app.train_choice import PAGE, chosen, with_rows
 from app.train_live import draw_live, draw_stopped, pending
 from app.train_plan import draw_plan, needs_again, subject
 from app.train_result import draw_result
+from app.trial_button import draw_try_it
 from app.widgets import command, page_head, plain, standing_complaint
 from core.errors import CoreError
 
@@ -44,8 +45,23 @@ def draw(name: str) -> None:
         return
     draw_stopped(name)
     last = draw_result(name)
-    choice = draw_plan(name, again=last is not None, heading="Train again" if last else "")
+    first = last is None and not with_rows(name, "dpo", settings())
+    if first:
+        draw_first(name)
+    heading = "Train again" if last else ("Or step by step" if first else "")
+    quiet = first or (last is not None and last.verdict is not None and last.verdict.passed)
+    choice = draw_plan(name, again=last is not None, quiet=quiet, heading=heading)
     command(chosen(name).words(again=_again(choice)))
+
+
+def draw_first(name: str) -> None:
+    """What will be here, and the one click that shows all of it."""
+    st.markdown(
+        f"Here a small model learns to be **{plain(title_of(name))}**. The quickest way to see it happen "
+        "makes everything by itself: pairs, training, and answers before and after."
+    )
+    with st.columns([1.2, 2])[0]:
+        draw_try_it(name, "train")
 
 
 def _again(choice) -> bool:  # type: ignore[no-untyped-def]

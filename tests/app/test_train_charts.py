@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.train_charts import Curve, curve_chart, measured, smoothed, values_of
-from app.train_words import about, curve_words, fields_of, local_seconds, plain_number, recipe_words
+from app.train_words import about, course, fields_of, local_seconds, meaning, plain_number, recipe_words
 from core.tuning.trainings import Point
 
 POINTS = [Point(1, 2.0, -0.1, 0.25), Point(2, 1.0, None, 1.0), Point(3, 0.5, 3.0, 1.0)]
@@ -50,8 +50,9 @@ def test_many_steps_are_thinned_and_the_last_one_stays() -> None:
 
 
 def test_a_curve_is_told_in_words() -> None:
-    assert curve_words("loss", [], None) == "How far it is from what it should say; it should fall."
-    assert curve_words("accuracy", [0.5, 1.0], 4).endswith("50 % at first, 100 % now, 4 rows a step.")
+    assert (course("loss", []), course("accuracy", [0.5, 1.0])) == ("", "50 % → 100 %")
+    assert meaning("loss", None) == "How far it is from what it should say; it should fall."
+    assert meaning("accuracy", 4).endswith("A dot is one step of 4.")
 
 
 def test_a_recipe_is_told_in_words() -> None:

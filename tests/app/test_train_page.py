@@ -132,7 +132,7 @@ def test_two_clicks_on_one_button_are_one_job() -> None:
     app.run()
     [job] = jobs().list()
     assert list(job.argv[3:6]) == ["train", "dpo", "--backend"]
-    assert "is under way" in told(app)
+    assert "Pirate is being learned" in told(app)
     assert not app.exception
 
 
@@ -157,7 +157,7 @@ def test_the_gates_sentence_is_the_headline_over_three_curves() -> None:
     app = tab("train")
     assert any(SENTENCE in element.value.replace("\\", "") for element in app.subheader)
     assert len(app.get("plotly_chart")) == 3
-    assert "2.00 at first, 0.67 now" in told(app)
+    assert "2.00 → 0.67" in told(app)
     assert "a coin gets 50 %" in told(app)
     assert app.button(key="train:start").label == "Train it again"
     assert "--again" in shell(app)
