@@ -42,6 +42,8 @@ from training.problems import TrainingError
 LARGEST_ERROR = 1e-5
 DEFAULT_WEIGHTS = (1.0, 0.25)
 INDEX = "model.safetensors.index.json"
+# Gemma 3's layers under the name that they have when loaded, and the one in its files.
+SPELLINGS = (("model.language_model.", "language_model.model."),)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 FIELDS = {
     "adapters": Field((list,), required=True),
@@ -251,6 +253,7 @@ def fold(source: Path, layers: Mapping[str, Layer], folder: Path, dtype: torch.d
 
     Sums are made in float32 and kept in the base's own precision, or in `dtype`.
     """
+    layers = _as_stored(layers, source)
     left, places, total = set(layers), dict[str, str](), 0
     for path in sorted(source.glob("*.safetensors")):
         tensors = dict(_folded(path, layers, dtype))
@@ -265,6 +268,22 @@ def fold(source: Path, layers: Mapping[str, Layer], folder: Path, dtype: torch.d
     if len(set(places.values())) > 1 or (source / INDEX).exists():
         write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": places})
     _copy_rest(source, folder, dtype)
+
+
+def _as_stored(layers: Mapping[str, Layer], source: Path) -> dict[str, Layer]:
+    """The layers by the names that the base's files give them."""
+    import safetensors
+
+    stored: set[str] = set()
+    for path in source.glob("*.safetensors"):
+        with safetensors.safe_open(path, "pt") as file:
+            stored |= set(file.keys())
+    return {_spelled(name, stored): layer for name, layer in layers.items()}
+
+
+def _spelled(name: str, stored: set[str]) -> str:
+    others = (name.replace(loaded, filed, 1) for loaded, filed in SPELLINGS if name.startswith(loaded))
+    return next((one for one in (name, *others) if f"{one}.weight" in stored), name)
 
 
 def _folded(

@@ -19,7 +19,7 @@ from core.jobs import ProgressReporter
 from core.serving.machine import Machine, this_machine
 from core.settings import Settings, load_settings
 from core.tuning.openrlhf.install import NAME, RECIPE, recipe_for, unknown_flags
-from core.tuning.openrlhf.plan import Plan, plan_of
+from core.tuning.openrlhf.plan import Plan, plan_of, visible_gpus
 from core.tuning.openrlhf.run import run_plan
 
 FilePath = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -78,6 +78,9 @@ def _say_plan(plan: Plan) -> None:
     )
     for note in plan.notes:
         say(f"  {note}")
+    is_here = not plan.launch.hostfile and not plan.launch.ray_address
+    if is_here and not visible_gpus():
+        say(f"  No GPU was found here: this is planned for {plan.launch.gpus}; --gpus says otherwise.")
 
 
 def _dry(plan: Plan, settings: Settings) -> Result:

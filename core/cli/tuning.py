@@ -133,7 +133,7 @@ def _inputs_word(context: click.Context, option: click.Parameter, value: str | N
 data_options = stacked(
     click.option("--constitution", help="The character's name [the file's]."),
     click.option("--student", help="The model to be trained, as llama-3.1-8b-it."),
-    click.option("--model", help="The base as Together calls it [the student's]."),
+    click.option("--model", help="The base: a folder, or its name at Together [the student's]."),
     click.option("--training-file", type=PathOption, help="Rows to train on [the student's own]."),
     click.option("--training-file-id", help="Rows that are at Together already."),
     click.option("--validation-file", type=PathOption, help="Rows to measure on."),
@@ -160,7 +160,7 @@ number_options = stacked(
     click.option("--lora-alpha", type=click.IntRange(min=1), help="[128]"),
     click.option("--lora-dropout", type=float, help="[0]"),
     click.option("--lora-trainable-modules", help="[all-linear]"),
-    click.option("--seed", "random_seed", type=int, help="[Together's own]"),
+    click.option("--seed", "random_seed", type=int, help="[123456; Together's own there]"),
 )
 dpo_options = stacked(
     click.option("--dpo-beta", type=click.FloatRange(min=0), help="[0.1]"),

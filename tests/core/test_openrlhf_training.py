@@ -260,6 +260,7 @@ def test_what_is_missing_is_said_with_the_cure(home: Settings, monkeypatch: pyte
     assert "character setup openrlhf" in refused(*TRAIN, kind=ModelError)
     # What would be run can be seen without any of it.
     assert run(*TRAIN, "--dry-run")["installed"] is False
+    assert "planned for 4" in invoked(*TRAIN, "--dry-run", "--gpus", "4").output
 
 
 def test_another_version_is_refused_and_so_are_flags_that_it_does_not_know(

@@ -79,3 +79,24 @@ def test_the_two_stages_of_openrlhf_end_in_one_merge(tmp_path: Path, settings: S
     register_folder(trained, sft, facts, base=start.name, where="test")
     made = merge.work({"adapters": [str(dpo), str(sft)], "output": str(tmp_path / "both")})["merged"][0]
     assert made["rank"] == 6
+
+
+def test_gemmas_complete_model_answers_as_base_and_adapter_do(gemma: Any, tmp_path: Path) -> None:
+    gemma.save_pretrained(tmp_path / "base")
+    model = with_lora(gemma, list(GEMMA_MODULES))
+    for name, value in model.named_parameters():
+        if ".lora_B." in name and "vision" not in name:
+            torch.nn.init.normal_(value, std=0.1)
+    model.save_pretrained(tmp_path / "raw")
+    register_folder(tmp_path / "raw", tmp_path / "adapter", {}, base="base", where="test")
+    told = {"adapters": [str(tmp_path / "adapter")], "full": True, "base": str(tmp_path / "base")}
+    merge.work(told | {"weights": [1.0], "output": str(tmp_path / "complete")})
+    whole = transformers.Gemma3ForConditionalGeneration.from_pretrained(tmp_path / "complete")
+    ids = torch.arange(3, 15)[None]
+    with torch.no_grad():
+        wanted, found = model.eval()(ids).logits, whole.eval()(ids).logits
+        plain = model.get_base_model().eval()
+        with model.disable_adapter():
+            before = plain(ids).logits
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(before, wanted, atol=1e-3)

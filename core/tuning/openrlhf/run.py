@@ -46,6 +46,7 @@ from core.tuning.openrlhf.plan import Plan, visible_gpus
 from core.tuning.openrlhf.progress import BAR, Reading
 from core.tuning.openrlhf.recipe import VERSION
 from core.tuning.register import register_folder
+from core.tuning.unpack import WEIGHTS
 
 Say = Callable[[str], None]
 KEPT_LINES = 400
@@ -56,6 +57,10 @@ SHOWN = ("loss", "margin", "accuracy", "held_out_loss")
 # Weights in two bytes each; a checkpoint of a LoRA training holds all of them.
 MODEL_BYTES = {"llama-3.1-8b-it": 16_100_000_000, "qwen-2.5-7b-it": 15_300_000_000}
 USUAL_BYTES = 9_000_000_000
+NO_NUMBER = (
+    "The loss ended as no number, so the adapter holds none either, and nothing was registered. Use a "
+    "smaller --learning-rate, then run again with --again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def _clear(folder: Path) -> None:
 
 def _finished(plan: Plan) -> Outcome | None:
     result = read_json(plan.folder / "result.json")
-    weights = plan.target / "adapter_model.safetensors"
+    weights = plan.target / WEIGHTS
     if not isinstance(result, dict) or not weights.exists():
         return None
     if result.get("adapter_sha256") != file_sha256(weights):
@@ -379,34 +384,35 @@ def _without_nan(row: dict[str, float]) -> dict[str, Any]:
 
 
 def _register(plan: Plan, environment: Environment, reading: Reading) -> Outcome:
+    """The adapter checked, judged and in its place; checkpoints and what the program wrote are removed."""
     rows = [row for row in read_rows(plan.folder / "metrics.jsonl").rows if "loss" in row]
     last = rows[-1] if rows else {}
     figures = {name: value for name, value in last.items() if name not in ("at", "crc")}
     if figures.get("loss") is None:
-        raise RunError(
-            "The loss ended as no number, so the adapter holds none either, and nothing was registered. "
-            "Use a smaller --learning-rate, then run again with --again."
-        )
+        raise RunError(NO_NUMBER)
     gate = gate_of(plan.kind, plan.recipe, rows)
     facts = _facts(plan) | {"steps": reading.step, "figures": figures, "gate": gate.as_dict()}
     facts["versions"] = _versions(environment)
     made = plan.folder / "adapter"
     notes = register_folder(made, plan.target, facts, base=plan.base.name, where=plan.id)
-    write_json(
-        plan.folder / "result.json",
-        {
-            "status": "done" if gate.passed else "failed",
-            "adapter": str(plan.target),
-            "adapter_sha256": file_sha256(plan.target / "adapter_model.safetensors"),
-            "steps": reading.step,
-            "figures": figures,
-            "gate": gate.as_dict(),
-            "notes": notes,
-        },
-    )
+    outcome = Outcome(plan.target, reading.step, figures, gate, tuple(notes))
+    _write_result(plan, outcome)
     for name in ("checkpoints", "adapter"):
         shutil.rmtree(plan.folder / name, ignore_errors=True)
-    return Outcome(plan.target, reading.step, figures, gate, tuple(notes))
+    return outcome
+
+
+def _write_result(plan: Plan, outcome: Outcome) -> None:
+    result = {
+        "status": "done" if outcome.gate.passed else "failed",
+        "adapter": str(outcome.adapter),
+        "adapter_sha256": file_sha256(outcome.adapter / WEIGHTS),
+        "steps": outcome.steps,
+        "figures": outcome.figures,
+        "gate": outcome.gate.as_dict(),
+        "notes": list(outcome.notes),
+    }
+    write_json(plan.folder / "result.json", result)
 
 
 def _versions(environment: Environment) -> dict[str, str]:
