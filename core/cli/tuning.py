@@ -160,7 +160,7 @@ number_options = stacked(
     click.option("--lora-alpha", type=click.IntRange(min=1), help="[128]"),
     click.option("--lora-dropout", type=float, help="[0]"),
     click.option("--lora-trainable-modules", help="[all-linear]"),
-    click.option("--seed", "random_seed", type=int, help="[123456; Together's own there]"),
+    click.option("--seed", "random_seed", type=int, help="[the preset's; Together's own there]"),
 )
 dpo_options = stacked(
     click.option("--dpo-beta", type=click.FloatRange(min=0), help="[0.1]"),
