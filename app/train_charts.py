@@ -114,7 +114,8 @@ def _framed(figure: go.Figure, measure: str, curves: Sequence[Curve]) -> go.Figu
     figure.update_xaxes(
         range=[0.5, last + 0.5],
         fixedrange=True,
-        nticks=5,
+        dtick=max(1, -(-last // 5)),
+        tick0=0,
         showgrid=False,
         automargin=True,
         tickformat="d",

@@ -98,7 +98,7 @@ def draw_steps(steps: Sequence[Step]) -> None:
     lines = []
     for step in steps:
         detail = f" · {step.detail}" if step.detail else ""
-        label = f"**{plain(step.label)}**" if step.standing == "now" else plain(step.label)
+        label = f"**{plain(step.label)}**" if step.standing in ("now", "asks") else plain(step.label)
         lines.append(f"{ICONS[step.standing]} {label}{plain(detail)}")
     st.markdown("  \n".join(lines))
 
@@ -131,22 +131,30 @@ def draw_bar(job: Job) -> None:
 def draw_together(name: str, job: Job | None) -> None:
     """Every step of the one button, and what it waits for."""
     tuning = (tuning_of(job) if job else None) or (None if job else open_tuning(name))
-    head(f"{title_of(name)} is trained at Together", together_caption(tuning, job))
+    head(together_title(name, tuning, job), together_caption(tuning, job))
     left, right = st.columns([1, 1.7], gap="large")
     with left:
-        steps = steps_at_together(tuning, active=job is not None, detail=detail_of(tuning, job))
-        draw_steps(steps)
-        draw_bar_of(job)
+        draw_steps(steps_at_together(tuning, active=job is not None, detail=detail_of(tuning, job)))
+        if job is not None:
+            draw_bar(job)
+            draw_stop(name, tuning, job)
     with right:
-        draw_what_next(name, tuning, job)
-        if tuning is not None:
+        if tuning is not None and job is None:
+            draw_what_next(name, tuning)
+        if tuning is not None and tuning.job_id:
             draw_curves(at_together(name, tuning), (), key="live")
+        if tuning is not None:
             draw_events(tuning)
 
 
-def draw_bar_of(job: Job | None) -> None:
-    if job is not None:
-        draw_bar(job)
+def together_title(name: str, tuning: Tuning | None, job: Job | None) -> str:
+    """How it stands, in a few words."""
+    if job is not None or tuning is None:
+        return f"{title_of(name)} is being learned at Together"
+    if tuning.error:
+        return f"The training of {title_of(name)} stands still"
+    waits = "waits for your yes" if tuning.waits_for_yes else "can go on"
+    return f"The training of {title_of(name)} {waits}"
 
 
 def together_caption(tuning: Tuning | None, job: Job | None) -> str:
@@ -169,16 +177,20 @@ def at_together(name: str, tuning: Tuning) -> Training | None:
     return next((one for one in trainings(settings(), name) if one.id == wanted), None)
 
 
-def draw_what_next(name: str, tuning: Tuning | None, job: Job | None) -> None:
-    """The question about the price, the trouble with its cure, and the buttons for them."""
-    if tuning is not None and tuning.error and job is None:
+def draw_what_next(name: str, tuning: Tuning) -> None:
+    """The question about the price, or the trouble with its cure, and the buttons for them."""
+    if tuning.error:
         draw_error(tuning.error)
-    elif tuning is not None and tuning.waits_for_yes and job is None:
+    elif tuning.waits_for_yes:
         draw_price(tuning)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if tuning is not None and job is None:
-            draw_go_on(name, tuning)
-        draw_stop(name, tuning, job)
+        draw_go_on(name, tuning)
+        draw_stop(name, tuning, None)
+
+
+def is_rejected(tuning: Tuning) -> bool:
+    """Whether Together will never take these rows: going on would only hear it again."""
+    return tuning.state == "uploaded" and tuning.error.startswith("Together rejects")
 
 
 def draw_error(error: str) -> None:
@@ -211,7 +223,7 @@ def draw_go_on(name: str, tuning: Tuning) -> None:
     st.button(
         label,
         key=key,
-        type="primary",
+        type="secondary" if is_rejected(tuning) else "primary",
         icon=icon,
         on_click=go_on,
         args=(name, tuning.id, tuning.price_usd, tuning.waits_for_yes and not tuning.error, token),
@@ -239,9 +251,11 @@ def draw_stop(name: str, tuning: Tuning | None, job: Job | None) -> None:
         st.caption(":material/hourglass_top: It is being ended at Together.")
         return
     paid = tuning is not None and tuning.job_id
+    rejected = job is None and tuning is not None and is_rejected(tuning)
     st.button(
-        "Cancel it",
+        "Put it aside and plan anew" if rejected else "Cancel it",
         key=key,
+        type="primary" if rejected else "secondary",
         icon=":material/stop_circle:",
         on_click=end,
         args=(name, tuning.id if tuning else None, job.id if job else None, state.click_token(key)),
@@ -275,8 +289,7 @@ def draw_events(tuning: Tuning) -> None:
     news = [row for row in events if row["kind"] != "trouble"][-SHOWN_NOTES:]
     told = [f"{time.strftime('%H:%M:%S', time.localtime(row['at']))}  {row['message']}" for row in news]
     if told:
-        st.caption("Newest first")
-        st.text("\n".join(reversed(told)))
+        st.caption("  \n".join(["What happened, newest first", *map(plain, reversed(told))]))
 
 
 # ---- a job that ended without finishing

@@ -207,7 +207,8 @@ def draw_trouble(check: Check) -> None:
 
 def draw_start(choice: Choice, found: Preflight, *, again: bool, quiet: bool) -> None:
     """The spending limit where money is involved, the one button, and what it takes."""
-    st.subheader("Next step", anchor=False)
+    if not quiet:
+        st.subheader("Next step", anchor=False)
     if choice.backend == "together":
         draw_limit()
     st.button(

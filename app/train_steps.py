@@ -13,10 +13,11 @@ from core.jobs import Job
 from core.jobs.logs import log_tail
 from core.tuning.state import Tuning, read_tuning, tunings
 
-Standing = Literal["done", "now", "open", "stopped"]
+Standing = Literal["done", "now", "asks", "open", "stopped"]
 ICONS: dict[Standing, str] = {
     "done": ":green[:material/check_circle:]",
     "now": ":blue[:material/progress_activity:]",
+    "asks": ":orange[:material/help:]",
     "open": ":gray[:material/radio_button_unchecked:]",
     "stopped": ":red[:material/error:]",
 }
@@ -71,7 +72,9 @@ def steps_at_together(tuning: Tuning | None, *, active: bool, detail: str = "") 
     at = names.index(state) if state in names else len(names)
     if tuning and tuning.state in ("failed", "cancelled"):
         at = names.index("created") if tuning.job_id else names.index("priced")
-    now: Standing = "now" if active else ("open" if not tuning or not tuning.error else "stopped")
+    now: Standing = "now" if active else ("stopped" if tuning and tuning.error else "open")
+    if tuning and tuning.waits_for_yes and not active and not tuning.error:
+        now = "asks"
     if tuning and tuning.state in ("failed", "cancelled"):
         now = "stopped"
     return _lines(TOGETHER, at, now, detail)

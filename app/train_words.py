@@ -148,7 +148,7 @@ def course(measure: str, values: list[float]) -> str:
 
 def meaning(measure: str, batch: int | None) -> str:
     """What a curve means, and what one of its dots is."""
-    return MEANINGS[measure] + (f" A dot is one step of {batch}." if batch else "")
+    return MEANINGS[measure] + (f" A dot is one step of {batch} of its rows." if batch else "")
 
 
 def shown(measure: str, value: float) -> str:

@@ -23,9 +23,11 @@ from core.stages.chat import CHAT, stream_answer
 from core.tuning.proof import Proof, read_proof
 
 BEFORE, AFTER = "before", "after"
-ASKED, STRENGTH, WHICH = "compare:question", "compare:strength", "compare:which"
+ASKED, CHIP = "compare:question", "compare:chip"
+STRENGTH, WHICH = "compare:strength", "compare:which"
 MODEL = next(iter(MODELS))
-HEIGHT = 250
+HEIGHT = 340
+LONGEST = 220
 STAGES = {
     "dpo": "From pairs",
     "sft": "From its own words",
@@ -131,9 +133,7 @@ def draw_question(name: str) -> None:
         st.form_submit_button(
             "Ask", type="primary", icon=":material/send:", on_click=ask_typed, args=(name,)
         )
-    with st.container(horizontal=True, gap="small"):
-        for chip in CHIPS:
-            st.button(chip, key=f"chip:{chip}", type="tertiary", on_click=ask_chip, args=(name, chip))
+    st.pills("Or try to break it", CHIPS, key=CHIP, on_change=ask_chip, args=(name,))
 
 
 def draw_strength() -> None:
@@ -189,7 +189,7 @@ def slot(column, title: str, about: str):  # type: ignore[no-untyped-def]
     """A frame of one height for an answer, so that nothing below moves while it grows."""
     with column:
         st.markdown(f"**{title}** :gray[· {plain(about)}]")
-        with st.container(height=HEIGHT, border=True, autoscroll=True):
+        with st.container(height=HEIGHT, border=True):
             return st.empty()
 
 
@@ -204,7 +204,7 @@ def mark_of(adapter: str) -> float:
 
 def ask_model(asked: state.Question, adapter: str | None, strength: float) -> Iterator[str]:
     """The answer of one side, from the same seed as the other's."""
-    sampling = replace(CHAT, seed=asked.number)
+    sampling = replace(CHAT, seed=asked.number, max_tokens=LONGEST)
     turns = [Message("user", asked.text)]
     return stream_answer(
         settings(), f"local/{MODEL}", turns, adapter=adapter, strength=strength, sampling=sampling
@@ -244,10 +244,13 @@ def ask_typed(name: str) -> None:
         state.ask(name, typed)
 
 
-def ask_chip(name: str, chip: str) -> None:
-    """Ask one of the ready questions."""
-    state.fill(ASKED, chip)
-    state.ask(name, chip)
+def ask_chip(name: str) -> None:
+    """Ask one of the ready questions; the chip itself stays unchosen, so that it can be asked again."""
+    chip = state.widget(CHIP)
+    state.fill(CHIP, None)
+    if chip:
+        state.fill(ASKED, chip)
+        state.ask(name, chip)
 
 
 page()

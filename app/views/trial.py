@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.launch import active_job, cancel
 from app.reads import library, settings
 from app.sidebar import title_of
 from app.train_live import bar_words, draw_bar, draw_steps, head
+from app.train_result import draw_curves
 from app.train_steps import steps_of_trial
 from app.trial_button import PAGE, draw_try_it, subject
 from app.widgets import answer_text, command, page_head, plain, standing_complaint
@@ -23,8 +25,13 @@ from core.constitution import Constitution
 from core.diff import Span
 from core.errors import CoreError
 from core.jobs import Job
-from core.stages.trial import read_trial
+from core.stages.trial import MODEL, read_trial, trial_folder
+from core.store.jsonl import read_rows
+from core.store.runs import Run
+from core.tuning.local import adapter_place
+from core.tuning.trainings import Training, read_local
 
+ROLES = ("teacher", "student")
 SHOWN = 6
 MORE = "trial-more"
 
@@ -58,6 +65,8 @@ def draw(name: str, constitution: Constitution) -> None:
         if result is None:
             with st.columns([1.2, 2])[0]:
                 draw_try_it(name, "page")
+            st.subheader("What happens", anchor=False)
+            draw_steps([replace(step, standing="open") for step in steps_of_trial("")])
         else:
             draw_result(name, result)
     command(["trial", name])
@@ -68,10 +77,20 @@ def live(name: str) -> None:
     job = active_job(subject(name))
     if job is None:
         st.rerun()
+    stage = job.progress.stage if job.progress else ""
     head(f"{title_of(name)} is being learned", f"For {duration(time.time() - job.started)} now")
-    draw_steps(steps_of_trial(job.progress.stage if job.progress else "", detail_of(job)))
-    with st.columns([1, 1])[0]:
+    left, right = st.columns([1, 1.7], gap="large")
+    with left:
+        draw_steps(steps_of_trial(stage, detail_of(job)))
         draw_bar(job)
+        draw_stop(job)
+    with right:
+        draw_meanwhile(name, stage)
+    state.show_sayings()
+
+
+def draw_stop(job: Job) -> None:
+    """The button that ends it."""
     st.button(
         "Stop",
         key=f"stop:{job.id}",
@@ -80,7 +99,32 @@ def live(name: str) -> None:
         args=(job.id, PAGE),
         help="What is finished is kept; it can go on.",
     )
-    state.show_sayings()
+
+
+def draw_meanwhile(name: str, stage: str) -> None:
+    """Something to look at: what was said last, or the curves of the training."""
+    if stage in ("reference", "train", "write"):
+        draw_curves(training_of(name), (), key="trial-live")
+    elif last := last_answer(name):
+        st.caption("Said just now")
+        answer_text([Span(last, False)])
+
+
+def last_answer(name: str) -> str:
+    """The newest answer of the trial under way; "" before there is one."""
+    run = Run(trial_folder(settings(), library().load(name).constitution))
+    sets = [found for role in ROLES for found in run.answer_sets(role) if found.rows_path.exists()]
+    if not sets:
+        return ""
+    newest = max(sets, key=lambda found: found.rows_path.stat().st_mtime)
+    rows = read_rows(newest.rows_path).rows[-1:]
+    return str(rows[0].get("text", "")) if rows else ""
+
+
+def training_of(name: str) -> Training | None:
+    """The trial's own training, under way or over."""
+    place = adapter_place(settings(), MODEL.slug, "trial", name)
+    return read_local(place, "dpo", MODEL.slug)
 
 
 def detail_of(job: Job) -> str:
@@ -107,6 +151,8 @@ def draw_result(name: str, result: Mapping[str, Any]) -> None:
         st.caption("Your own questions, side by side, and a slider for how strong.", width="content")
     draw_answers(result.get("answers") or [])
     draw_measures(result.get("measures") or {})
+    with st.expander("How it learned", icon=":material/show_chart:"):
+        draw_curves(training_of(name), (), key="trial-result")
 
 
 def facts(result: Mapping[str, Any]) -> str:

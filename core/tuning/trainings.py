@@ -88,11 +88,12 @@ def _here(settings: Settings, constitution: str) -> Iterator[Training]:
         for folder in settings.lora_path.glob(str(pattern)):
             student = folder.parent.name.removesuffix(f"-{kind}")
             for place in (folder, *folder.glob("earlier/*")):
-                if training := _local(place, kind, student):
+                if training := read_local(place, kind, student):
                     yield training
 
 
-def _local(folder: Path, kind: Kind, student: str) -> Training | None:
+def read_local(folder: Path, kind: Kind, student: str) -> Training | None:
+    """The training whose output is a folder; None while nothing was trained there."""
     about, result = _object(folder / "training.json"), _object(folder / "result.json")
     metrics = folder / "metrics.jsonl"
     if not about and not metrics.exists():
