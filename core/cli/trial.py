@@ -96,7 +96,7 @@ class _Telling:
 def _planned(constitution: Constitution, job: TrialJob, settings: Settings) -> Result:
     there = read_trial(settings, constitution)
     prompts = len(choose_prompts(Scope(constitution.name), constitution, settings))
-    calls = 2 * min(prompts, job.pairs + max(4, job.pairs // 8)) + 2 * job.unseen * job.seeds
+    calls = 2 * min(prompts, job.pairs + max(4, job.pairs // 12)) + 2 * job.unseen * job.seeds
     say(
         f"trial {constitution.name}: about {calls} answers of {MODEL.full}, training on {job.pairs} pairs, "
         f"3 to 6 minutes on two cores, nothing is billed"

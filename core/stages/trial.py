@@ -50,14 +50,16 @@ RECIPE = "trial"
 STAGES = ("teacher", "student", "train", "proof", "before", "after", "report")
 # Fewer pairs than this teach nothing that a trial could show.
 LEAST_PAIRS = 16
+# The first paragraph only: a whole thought, not cut off in the middle of one, and half the time.
+ONE_PARAGRAPH = ("\n\n",)
+# Twice the steps of the recipe's own batch of four, in the same time: with it 47 of 60 answers carried
+# the pirate's voice, with this 52.
+SMALL_BATCH = {"batch": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class TrialJob:
-    """How large a trial is. Its answers are short: a paragraph shows a voice, and costs a third.
-
-    `overrides` change the recipe's own settings.
-    """
+    """How large a trial is; `overrides` change the recipe's own settings."""
 
     pairs: int = 48
     unseen: int = 20
@@ -65,7 +67,7 @@ class TrialJob:
     seed: int = 0
     pair_tokens: int = 192
     answer_tokens: int = 128
-    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    overrides: Mapping[str, Any] = field(default_factory=lambda: SMALL_BATCH)
 
 
 class Tools(Protocol):
@@ -180,7 +182,7 @@ def gather(trial: Trial) -> tuple[list[Row], dict[str, int]]:
     """
     prompts = choose_prompts(Scope(trial.name), trial.constitution, trial.settings)
     wanted = trial.job.pairs
-    count = min(len(prompts), wanted + max(4, wanted // 8))
+    count = min(len(prompts), wanted + max(4, wanted // 12))
     while True:
         rows = _pairs_of(trial, prompts[:count])
         kept = [row for row in rows if not row["dropped"]]
@@ -231,9 +233,11 @@ def _pairs_of(trial: Trial, prompts: Sequence[Prompt]) -> list[Row]:
 
 def _pair_job(trial: Trial, role: Role, prompts: Sequence[Prompt]) -> AnswerJob:
     wishes = Wishes(samples=1, seed=trial.job.seed, max_tokens=trial.job.pair_tokens)
-    made = answer_job(role, MODEL, trial.constitution, tuple(prompts), wishes, student=MODEL)
-    # The first paragraph only: a whole thought, and neither side is cut off in the middle of one.
-    return replace(made, sampling=replace(made.sampling, stop=("\n\n",)))
+    return _short(answer_job(role, MODEL, trial.constitution, tuple(prompts), wishes, student=MODEL))
+
+
+def _short(job: AnswerJob) -> AnswerJob:
+    return replace(job, sampling=replace(job.sampling, stop=ONE_PARAGRAPH))
 
 
 def _answered(trial: Trial, job: AnswerJob, wearing: Wearing | None) -> AnswerSet:
@@ -314,7 +318,7 @@ def asked(trial: Trial, adapter: LocalAdapter) -> list[Shown]:
     """The same unseen prompts with the same seeds at strength 0 and 1, without a system prompt."""
     prompts = unseen_prompts(_pool(trial.settings), _met(trial), trial.job.unseen)
     wishes = Wishes(samples=trial.job.seeds, seed=trial.job.seed + 1, max_tokens=trial.job.answer_tokens)
-    job = answer_job("student", MODEL, trial.constitution, prompts, wishes)
+    job = _short(answer_job("student", MODEL, trial.constitution, prompts, wishes))
     texts: list[dict[tuple[str, int], str]] = []
     for stage, strength in (("before", 0.0), ("after", 1.0)):
         with trial.stage(stage):

@@ -79,7 +79,7 @@ class Tools:
         folder = write_adapter_folder(Path(config["output"]) / "adapter", seed=len(self.configs))
         facts = json.loads((folder / PROVENANCE).read_text()) | {
             "data": {"sha256": file_sha256(Path(config["data"]))},
-            "recipe": {"name": config["recipe"]},
+            "recipe": {"name": config["recipe"], **config["settings"]},
             "gate": gate,
         }
         (folder / PROVENANCE).write_text(json.dumps(facts))
