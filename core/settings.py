@@ -120,6 +120,11 @@ class Settings:
         """Whether a test asked for the fake engine (CHARACTER_FAKE_ENGINE=1)."""
         return self._environment.get("CHARACTER_FAKE_ENGINE") == "1"
 
+    @property
+    def together_project(self) -> str | None:
+        """The project at Together (TOGETHER_PROJECT_ID), or None: then the key's own is asked for."""
+        return self._lookup("TOGETHER_PROJECT_ID")[0]
+
     def token(self, name: str) -> Secret | None:
         """A token that belongs to no chat provider (HF_TOKEN, WANDB_TOKEN), or None."""
         value, _ = self._lookup(name)

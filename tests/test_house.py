@@ -40,6 +40,7 @@ PURE = {
     "trials": None,
     "tuning/recipe": {"errors", "formats"},
     "tuning/presets": {"formats"},
+    "tuning/endpoints/offer": set(),
     "tuning/openrlhf/recipe": None,
     "tuning/openrlhf/command": None,
     "tuning/openrlhf/parser": None,

@@ -172,6 +172,10 @@ class TogetherServer:
             server.shutdown()
             server.server_close()
 
+    def answer(self, seen: Seen) -> Answer | None:
+        """What the API answers; None breaks the connection."""
+        return answer_of(self, seen)
+
     def calls(self, method: str, pattern: str) -> list[Seen]:
         """The requests whose path matches wholly."""
         return [one for one in self.seen if one.method == method and re.fullmatch(pattern, one.path)]
@@ -188,6 +192,8 @@ Answer = tuple[int, Any, dict[str, str]]
 def handler_of(server: TogetherServer, origin: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body are two writes; the second would wait for the first's acknowledgement.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._serve("GET")
@@ -197,6 +203,12 @@ def handler_of(server: TogetherServer, origin: str) -> type[BaseHTTPRequestHandl
 
         def do_PUT(self) -> None:
             self._serve("PUT")
+
+        def do_PATCH(self) -> None:
+            self._serve("PATCH")
+
+        def do_DELETE(self) -> None:
+            self._serve("DELETE")
 
         def _serve(self, method: str) -> None:
             parts = urlsplit(self.path)
@@ -216,7 +228,7 @@ def handler_of(server: TogetherServer, origin: str) -> type[BaseHTTPRequestHandl
             elif parts.path == "/v1/finetune/download":
                 self._download(seen)
             else:
-                self._send(answer_of(server, seen))
+                self._send(server.answer(seen))
 
         def _send(self, answer: Answer | None) -> None:
             if answer is None:

@@ -1,4 +1,4 @@
-"""`character setup vllm` and `character serve local·vllm·stop`: servers on this computer."""
+"""`character setup vllm` and `character serve local·vllm·together·stop`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from core.cli.endpoints import is_at_together, serve_together, stop_at_together
 from core.cli.models import DEFAULT, require_known
 from core.cli.options import data_option, dry_run_option, json_option
 from core.cli.output import INTERRUPTED, Result, finish, say, whisper
@@ -163,12 +164,20 @@ def _answers(info: ServerInfo) -> str:
     return f"{names} answer{'' if info.adapters else 's'} at {info.base_url}"
 
 
+serve.add_command(serve_together)
+
+
 @serve.command("stop")
 @click.argument("name")
 @data_option
 def stop_serving(name: str, data: Path | None) -> None:
-    """Stop the vLLM server of a model or adapter."""
-    stopped = stop_vllm(load_settings(data=data), name)
+    """Stop the server of a model, an adapter (vllm/…) or a tuned model (together/…, a training's id)."""
+    settings = load_settings(data=data)
+    if is_at_together(settings, name):
+        stopped = stop_at_together(settings, name)
+        say(f"{name} " + ("is stopped." if stopped else "is no endpoint that was started from here."))
+        return
+    stopped = stop_vllm(settings, name)
     say(f"vllm/{name.removeprefix('vllm/')} " + ("stopped." if stopped else "was not running."))
 
 

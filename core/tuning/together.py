@@ -28,7 +28,7 @@ from core.settings import Secret, Settings, redact
 from core.store import disk
 from core.tuning.convert import file_sha256
 from core.tuning.download import Source, fetch
-from core.tuning.recipe import INHERITED, fit, flag, read_recipe
+from core.tuning.recipe import INHERITED, fit, flag, not_deployable, read_recipe
 from core.tuning.register import register
 from core.tuning.state import State, Store, Tuning, read_tuning, store_of
 from core.tuning.together_remote import CREDIT, UNCLEAR, Remote
@@ -595,6 +595,10 @@ def put_in_place(trainer: Trainer) -> None:
     tuning.adapter = str(folder)
     tuning.notes += [note for note in notes if note not in tuning.notes]
     trainer.step("registered", f"the adapter is in {folder}")
+    if not not_deployable(tuning.model):
+        trainer.say(
+            f"Together can also serve it, by the minute: character serve together --tuning {tuning.id}"
+        )
     # Its files are in place with their hashes; the archive would only take the room once more.
     with suppress(OSError):
         disk.unlink(archive)
