@@ -162,15 +162,14 @@ def strength_words(strength: float) -> str:
 def draw_answers(name: str, adapter: str, strength: float) -> None:
     """Both answers, streamed where they are not known yet; moving the slider asks only the right side."""
     asked = state.question(name)
+    if asked is None:
+        st.caption("Ask something: both answers appear here, side by side, as they are made.")
+        return
     left, right = st.columns(2, gap="medium")
     slots = {
         BEFORE: slot(left, "Before", "the student as it was"),
         AFTER: slot(right, "After", f"strength {strength:g}, {strength_words(strength)}"),
     }
-    if asked is None:
-        for empty_slot in slots.values():
-            empty_slot.caption("Ask something.")
-        return
     keys = {
         BEFORE: (BEFORE, asked.text, asked.number),
         AFTER: (AFTER, asked.text, asked.number, mark_of(adapter), strength),

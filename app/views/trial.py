@@ -11,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from app import state
-from app.job_card import dotted, draw_ended_badly
-from app.launch import active_job, cancel
+from app.job_card import dotted, why_ended
+from app.launch import active_job, cancel, last_job, resume
 from app.reads import library, settings
 from app.sidebar import title_of
 from app.train_live import bar_words, draw_bar, draw_steps, head
@@ -60,16 +60,40 @@ def draw(name: str, constitution: Constitution) -> None:
     if active_job(subject(name)) is not None:
         st.fragment(live, run_every=1.0)(name)
     else:
-        draw_ended_badly(subject(name), PAGE)
         result = read_trial(settings(), constitution)
         if result is None:
-            with st.columns([1.2, 2])[0]:
-                draw_try_it(name, "page")
-            st.subheader("What happens", anchor=False)
-            draw_steps([replace(step, standing="open") for step in steps_of_trial("")])
+            draw_beginning(name)
         else:
             draw_result(name, result)
     command(["trial", name])
+
+
+def draw_beginning(name: str) -> None:
+    """The button, or the one that goes on where the last trial stopped; and what happens then."""
+    last = last_job(subject(name))
+    with st.columns([1.2, 2])[0]:
+        if last is None or last.state == "done":
+            draw_try_it(name, "page")
+        else:
+            draw_go_on(last)
+    st.subheader("What happens", anchor=False)
+    draw_steps([replace(step, standing="open") for step in steps_of_trial("")])
+
+
+def draw_go_on(last: Job) -> None:
+    """Why the last trial did not finish, and the button that goes on."""
+    st.markdown(f":orange[:material/power_off:] {plain(why_ended(last, []))}")
+    key = f"resume:{last.id}"
+    st.button(
+        "Go on",
+        key=key,
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        on_click=resume,
+        args=(last.id, state.click_token(key), PAGE),
+    )
+    st.caption("What is finished is kept and not done again.")
 
 
 def live(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from core.jobs import Jobs
 from core.settings import load_settings
 from core.stages.trial import STAGES, trial_folder
 from tests.app.kit import library, tab, words
+from tests.waiting import until
 
 NASTY = "Arr ![look](http://evil.example/x.png) <b>bold</b> $x^2$"
 
@@ -123,3 +125,15 @@ def test_before_and_after_says_what_is_missing_while_nothing_is_trained() -> Non
     app = tab("before_after")
     assert "First a student has to learn it." in told(app)
     assert app.button(key="trial:before").label == "Try it now"
+
+
+def test_a_trial_that_stopped_goes_on_with_one_button() -> None:
+    jobs = Jobs(load_settings())
+    argv = [sys.executable, "-c", "raise SystemExit('The disk was full; free some space.')"]
+    old = jobs.start(argv, verb="trial", title="Try Pirate", subject="trial:pirate", token="")
+    until(lambda: not jobs.get(old.id).active)
+    app = tab("trial")
+    assert "The disk was full" in told(app)
+    assert "trial:page" not in [element.key for element in app.button]
+    app.button(key=f"resume:{old.id}").click().run()
+    assert [job.resumes for job in jobs.list()] == [old.id, None]
