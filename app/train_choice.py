@@ -17,7 +17,7 @@ from core.embedded.catalogue import MODELS
 from core.formats import Kind
 from core.names import ALIASES, ModelName
 from core.settings import Settings
-from core.tuning.preflight import Wish
+from core.tuning.preflight import Backend, Wish
 from core.tuning.prepare import SOURCES
 from core.tuning.presets import NAMES, numbers_of
 from core.tuning.recipe import PRESETS as AT_TOGETHER
@@ -70,7 +70,9 @@ class Choice:
     @property
     def wish(self) -> Wish:
         """What the checks look at."""
-        return Wish(self.name, self.backend, self.kind, self.student, self.number("batch-size"))
+        return Wish(
+            self.name, cast(Backend, self.backend), self.kind, self.student, self.number("batch-size")
+        )
 
     def words(self, *, again: bool = False) -> list[str]:
         """The command that trains it."""

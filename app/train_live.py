@@ -19,6 +19,7 @@ from app.train_plan import subject
 from app.train_result import draw_curves
 from app.train_steps import (
     ICONS,
+    OPENRLHF,
     Step,
     backend_of,
     open_tuning,
@@ -76,7 +77,7 @@ def draw_here(name: str, job: Job) -> None:
             help=stop,
         )
     with right:
-        began = stage in ("reference", "train", "write", "done")
+        began = OPENRLHF.get(stage, stage) in ("reference", "train", "write", "done")
         draw_curves(running_one(name, job) if began else None, (), key="live")
 
 

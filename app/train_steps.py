@@ -43,6 +43,8 @@ HERE = (
     ("done", "Ask the same questions before and after"),
 )
 
+# OpenRLHF names its parts in words.
+OPENRLHF = {"Loading the model": "load", "Training with OpenRLHF": "train"}
 TRIAL = (
     ("teacher", "The teacher plays the character"),
     ("student", "The student answers as it always does"),
@@ -83,6 +85,7 @@ def steps_at_together(tuning: Tuning | None, *, active: bool, detail: str = "") 
 def steps_here(stage: str, detail: str = "") -> list[Step]:
     """The steps of a training on this computer."""
     names = [name for name, _ in HERE]
+    stage = OPENRLHF.get(stage, stage)
     at = names.index(stage) if stage in names else 0
     return _lines(HERE, at, "now", detail)
 

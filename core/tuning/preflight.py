@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from core.embedded.catalogue import MODELS
+from core.environments import find_environment
 from core.errors import CoreError, RunError
 from core.formats import MOST_FILE_BYTES, Kind, Problem, Target
 from core.settings import Settings
@@ -28,8 +29,9 @@ from core.tuning.local import NEEDS
 from core.tuning.prepare import SOURCES
 
 Bad = tuple[tuple[Problem, str], ...]
+Backend = Literal["local", "together", "openrlhf"]
 Standing = Literal["good", "note", "stop"]
-ROOM = {"local": 1_500_000_000, "together": 600_000_000}
+ROOM = {"local": 1_500_000_000, "together": 600_000_000, "openrlhf": 30_000_000_000}
 SHOWN = 5
 LONGEST_ROW = 160
 
@@ -50,7 +52,7 @@ class Wish:
     """What is to be trained where. `batch` None leaves it to the trainer."""
 
     constitution: str
-    backend: str
+    backend: Backend
     kind: Kind
     student: str
     batch: int | None = None
@@ -127,7 +129,7 @@ def _bad_rows(wish: Wish, path: Path) -> Iterator[Check]:
     """Every bad line with its row beside it."""
     if path.stat().st_size > MOST_FILE_BYTES:
         return
-    target: Target = "together" if wish.backend == "together" else "trl"
+    target: Target = "trl" if wish.backend == "local" else wish.backend
     try:
         bad = _problems(path, _look(path), wish.kind, target)
     except RunError as error:
@@ -236,9 +238,19 @@ def _installed(*names: str) -> bool:
     return all(importlib.util.find_spec(name) is not None for name in names)
 
 
+def _openrlhf_tools(wish: Wish, settings: Settings) -> Iterator[Check]:
+    found = find_environment(settings, "openrlhf")
+    if found is not None:
+        yield Check("good", "OpenRLHF is installed in an environment of its own.")
+        return
+    cure = "In a shell: character setup openrlhf (about 14 GB, on Linux with an NVIDIA GPU)."
+    yield Check("stop", "OpenRLHF is not installed.", cure)
+
+
 TOOLS: dict[str, Callable[[Wish, Settings], Iterator[Check]]] = {
     "local": _local_tools,
     "together": _together_tools,
+    "openrlhf": _openrlhf_tools,
 }
 
 

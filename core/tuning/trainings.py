@@ -1,4 +1,4 @@
-"""A character's trainings as pages show them, here or on Together: what was learned, how, the verdict.
+"""A character's trainings as pages show them, wherever they ran: what was learned, the curves, the verdict.
 
     for training in trainings(settings, "pirate"): training.points, training.verdict
 
@@ -21,7 +21,7 @@ from core.settings import Settings
 from core.store.jsonl import read_json
 from core.tuning.local import adapter_place
 from core.tuning.presets import PRESETS, numbers_of
-from core.tuning.state import Tuning, store_of, tunings
+from core.tuning.state import Tuning, store_of, tunings, tunings_path
 
 Row = Mapping[str, Any]
 Backend = Literal["local", "together", "openrlhf"]
@@ -72,7 +72,11 @@ class Training:
 
 def trainings(settings: Settings, constitution: str) -> list[Training]:
     """Every training of a character, newest first; what cannot be read is left out."""
-    found = [*_here(settings, constitution), *_at_together(settings, constitution)]
+    found = [
+        *_here(settings, constitution),
+        *_at_together(settings, constitution),
+        *_with_openrlhf(settings, constitution),
+    ]
     return sorted(found, key=lambda training: training.began, reverse=True)
 
 
@@ -164,6 +168,34 @@ def _verdict_of(tuning: Tuning) -> Verdict | None:
     if tuning.state in ("failed", "cancelled"):
         return Verdict(False, tuning.error or f"The job at Together was {tuning.state}.")
     return None
+
+
+def _with_openrlhf(settings: Settings, constitution: str) -> Iterator[Training]:
+    """Trainings of OpenRLHF say themselves whose they are; Together's lie beside them."""
+    for path in tunings_path(settings).glob("*/training.json"):
+        about = _object(path)
+        kind = about.get("kind")
+        if about.get("constitution") == constitution and kind in KINDS:
+            yield _of_openrlhf(path.parent, kind, about)
+
+
+def _of_openrlhf(folder: Path, kind: Kind, about: Row) -> Training:
+    result, recipe = _object(folder / "result.json"), _dict(about.get("recipe"))
+    adapter = result.get("adapter")
+    return Training(
+        id=f"openrlhf/{folder.name}",
+        backend="openrlhf",
+        kind=kind,
+        student=str(about.get("student") or ""),
+        recipe=str(recipe.get("name") or "paper"),
+        began=_number(about.get("began")) or _mtime(folder / "training.json"),
+        rows=_count(about.get("rows")),
+        steps=_count(about.get("steps")),
+        batch=_count(about.get("batch")),
+        points=_points(folder / "metrics.jsonl"),
+        verdict=_verdict(result),
+        adapter=Path(adapter) if isinstance(adapter, str) and Path(adapter).exists() else None,
+    )
 
 
 # ---- curves

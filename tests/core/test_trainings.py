@@ -91,6 +91,20 @@ def test_presets_name_every_number_and_steps_are_rounded_up() -> None:
     assert steps_of(9, 4, 2) == 6
 
 
+def test_a_training_with_openrlhf_is_read_from_its_own_folder(settings: Settings) -> None:
+    folder = settings.data_path / "tunings" / "pirate-dpo-llama"
+    told = {"kind": "dpo", "constitution": "pirate", "student": "llama-3.1-8b-it", "began": 5.0, "steps": 9}
+    write(folder / "training.json", told)
+    write(folder / "metrics.jsonl", steps(2))
+    [running] = trainings(settings, "pirate")
+    assert (running.backend, running.steps, len(running.points)) == ("openrlhf", 9, 2)
+    assert running.verdict is None
+    write(folder / "result.json", {"gate": {"passed": False, "sentence": "Nothing was learned."}})
+    [ended] = trainings(settings, "pirate")
+    assert ended.verdict is not None and not ended.verdict.passed
+    assert trainings(settings, "loving") == []
+
+
 # ---- preflight
 
 
@@ -174,6 +188,11 @@ def test_too_few_rows_for_a_step_block_only_where_nothing_would_be_trained(setti
 def test_together_needs_its_key(settings: Settings) -> None:
     found = preflight(wish(backend="together"), settings)
     assert any("no key of Together" in check.text and check.page == "settings" for check in found.checks)
+
+
+def test_openrlhf_needs_its_environment(settings: Settings) -> None:
+    found = preflight(wish(backend="openrlhf"), settings)
+    assert any("OpenRLHF is not installed" in check.text for check in said(found, "stop"))
 
 
 def test_a_full_disk_blocks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
