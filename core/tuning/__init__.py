@@ -5,6 +5,6 @@
 
 `recipe` what is trained and what a backend cannot do · `convert` files for trainers · `state` what survives
 a kill · `together_remote` one attempt at one call · `together` the steps and their order · `download`,
-`unpack`, `register` the adapter. `openrlhf/` trains on GPUs of one's own. `training/` trains on this
-computer and is started by its argv.
+`unpack`, `register` the adapter · `endpoints/` serve the tuned model there. `openrlhf/` trains on GPUs of
+one's own. `training/` trains on this computer and is started by its argv.
 """

@@ -462,6 +462,34 @@ def test_what_was_not_seen_to_stop_is_said_loudly_and_can_be_stopped_later(
     assert nothing_left(server, home)
 
 
+def test_what_stopped_by_itself_may_refuse_to_be_stopped(
+    server: EndpointServer, home: Settings, clock: Clock
+) -> None:
+    server.ends = ["STOPPING"]
+    with pytest.raises(JobError, match="ATTENTION"):
+        serve(home, clock, stop_polls=1)
+    server.running[0].states = ["STOPPED"]
+    server.failing = {f"{ENDPOINTS}/ep_1/deployments/dep_1": [400]}
+    stop(home, clock)
+    assert nothing_left(server, home)
+
+
+def test_a_refusal_to_stop_is_asked_again_and_its_reason_kept(
+    server: EndpointServer, home: Settings, clock: Clock
+) -> None:
+    patch = f"{ENDPOINTS}/ep_1/deployments/dep_1"
+
+    def refuse(serving: Serving) -> None:
+        server.failing = {patch: [409] * 99}
+        raise KeyboardInterrupt
+
+    with pytest.raises(JobError, match=r"ATTENTION.*HTTP 409"):
+        serve(home, clock, on_ready=refuse, stop_polls=3)
+    server.failing = {patch: [400, 409]}
+    stop(home, clock)
+    assert nothing_left(server, home)
+
+
 def test_an_outage_while_stopping_is_said_loudly(
     server: EndpointServer, home: Settings, clock: Clock
 ) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.engines.failures import STOPS_JOB
 from core.errors import EngineError, JobError, RunError
 from core.settings import Settings
 from core.tuning.endpoints.offer import IDLE_MINUTES, name_for
@@ -119,11 +120,11 @@ class _Descent:
         return found is not None
 
     def _borne(self, look: Callable[[], bool]) -> bool:
-        """What `look` says; short troubles count as "not yet"."""
+        """What `look` says; short troubles and refusals of the moment count as "not yet"."""
         try:
             return look()
         except EngineError as error:
-            if not error.transient:
+            if error.kind in STOPS_JOB:
                 raise
             self.trouble = error
             return False
@@ -131,6 +132,7 @@ class _Descent:
     def _has_stopped(self) -> bool:
         """Let go of whatever still runs; whether nothing does."""
         if self.serving.deployment_id:
+            # Before anything is looked up; what stopped by itself may refuse, and the list says so.
             self._let_go(self.serving.deployment_id)
         found = self._deployments()
         self.trouble = None
@@ -143,9 +145,15 @@ class _Descent:
         return not running
 
     def _let_go(self, deployment_id: str) -> None:
-        if deployment_id not in self.asked:
+        if deployment_id in self.asked:
+            return
+        try:
             self.remote.scale_to_zero(str(self.serving.endpoint_id), deployment_id)
             self.asked.add(deployment_id)
+        except EngineError as error:
+            if error.kind in STOPS_JOB:
+                raise
+            self.trouble = error
 
     def _deployments(self) -> list[Json] | None:
         """What the list shows, and ours where it does not show it; None where the endpoint is gone."""
