@@ -36,6 +36,7 @@ from core.tuning.together import price_words
 from core.tuning.trainings import Training, trainings
 
 SHOWN_NOTES = 4
+ENDING = ":material/hourglass_top: It is being ended."
 
 
 def pending(name: str) -> bool:
@@ -43,11 +44,16 @@ def pending(name: str) -> bool:
     return active_job(subject(name)) is not None or open_tuning(name) is not None
 
 
-def draw_live(name: str, was_active: bool) -> None:
+def busy(name: str) -> bool:
+    """Whether a job trains, or ends a training."""
+    return any(active_job(about) is not None for about in (subject(name), ending(name)))
+
+
+def draw_live(name: str, was_busy: bool) -> None:
     """The training under way; the page is drawn once more when a job begins or ends."""
-    job = active_job(subject(name))
-    if (job is not None) != was_active:
+    if busy(name) != was_busy:
         st.rerun()
+    job = active_job(subject(name))
     if job is not None and backend_of(job) != "together":
         draw_here(name, job)
     else:
@@ -184,6 +190,12 @@ def draw_what_next(name: str, tuning: Tuning) -> None:
         draw_error(tuning.error)
     elif tuning.waits_for_yes:
         draw_price(tuning)
+    if active_job(ending(name)) is not None:
+        st.caption(ENDING)
+        return
+    ended = last_job(ending(name))
+    if ended is not None and ended.state == "failed":
+        st.error(plain(ended.message), icon=":material/error:")
     with st.container(horizontal=True, vertical_alignment="center"):
         draw_go_on(name, tuning)
         draw_stop(name, tuning, None)
@@ -249,7 +261,7 @@ def draw_stop(name: str, tuning: Tuning | None, job: Job | None) -> None:
     """End it, at Together too; before there is anything to end there, stop the job."""
     key = f"{PAGE}:cancel"
     if tuning is not None and store_of(settings(), tuning.id).cancel_wished and job is not None:
-        st.caption(":material/hourglass_top: It is being ended at Together.")
+        st.caption(ENDING)
         return
     paid = tuning is not None and tuning.job_id
     rejected = job is None and tuning is not None and is_rejected(tuning)
@@ -299,7 +311,8 @@ def draw_events(tuning: Tuning) -> None:
 def draw_stopped(name: str) -> None:
     """Why the last training here did not finish, and the button that goes on."""
     job = last_job(subject(name))
-    if job is None or job.active or job.state == "done" or backend_of(job) == "together":
+    if job is None or job.active or job.state == "done" or tuning_of(job) is not None:
+        # What a tuning came to stands in its own state.
         return
     last = running_one(name, job)
     if last is not None and last.verdict is not None:

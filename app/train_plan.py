@@ -255,8 +255,9 @@ def together_takes(choice: Choice, found: Preflight) -> str:
     """Together names its price only for a file that it has."""
     tokens = found.size // 4 * choice.numbers["epochs"]
     limit = f"above ${choice.limit:.2f} " if choice.limit else ""
+    once_more = "The same was trained before: this is a new job, paid anew. " if needs_again(choice) else ""
     return (
-        f"About {tokens:,} tokens. Together names the price once it has the file; {limit}you are asked "
+        f"{once_more}About {tokens:,} tokens. Together names the price once it has the file; {limit}you are asked "
         "before anything is paid."
     )
 

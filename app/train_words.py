@@ -133,7 +133,7 @@ MEANINGS = {
         "How much more it favours the character's answer than before. "
         "Above 0 it learns; above 30 it only parrots."
     ),
-    "accuracy": "In how many pairs it prefers the character's answer; a coin gets 50 %.",
+    "accuracy": "In how many pairs it prefers the character's answer; a coin gets 50\u00a0%.",
 }
 
 
@@ -153,4 +153,4 @@ def meaning(measure: str, batch: int | None) -> str:
 
 def shown(measure: str, value: float) -> str:
     """A value with its unit."""
-    return f"{value:.0%}".replace("%", " %") if measure == "accuracy" else f"{value:.2f}"
+    return f"{value:.0%}".replace("%", "\u00a0%") if measure == "accuracy" else f"{value:.2f}"

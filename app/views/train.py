@@ -5,12 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
-from app.launch import active_job
 from app.reads import library, settings
 from app.sidebar import title_of
 from app.train_choice import PAGE, chosen, with_rows
-from app.train_live import draw_live, draw_stopped, pending
-from app.train_plan import draw_plan, needs_again, subject
+from app.train_live import busy, draw_live, draw_stopped, pending
+from app.train_plan import draw_plan, needs_again
 from app.train_result import draw_result
 from app.trial_button import draw_try_it
 from app.widgets import command, page_head, plain, standing_complaint
@@ -39,9 +38,9 @@ def page() -> None:
 def draw(name: str) -> None:
     """What runs; or what came of the last one, and the plan of the next."""
     if pending(name):
-        active = active_job(subject(name)) is not None
+        works = busy(name)
         # One flat fragment, which asks every second only while a job runs.
-        st.fragment(draw_live, run_every=1.0 if active else None)(name, active)
+        st.fragment(draw_live, run_every=1.0 if works else None)(name, works)
         return
     draw_stopped(name)
     last = draw_result(name)

@@ -50,7 +50,7 @@ def test_many_steps_are_thinned_and_the_last_one_stays() -> None:
 
 
 def test_a_curve_is_told_in_words() -> None:
-    assert (course("loss", []), course("accuracy", [0.5, 1.0])) == ("", "50 % → 100 %")
+    assert (course("loss", []), course("accuracy", [0.5, 1.0])) == ("", "50\u00a0% → 100\u00a0%")
     assert meaning("loss", None) == "How far it is from what it should say; it should fall."
     assert meaning("accuracy", 4).endswith("A dot is one step of 4 of its rows.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from core.jobs import Jobs
 from core.settings import load_settings
 from core.tuning.prepare import Asked, begin, plan_of
 from core.tuning.recipe import recipe_of
-from core.tuning.state import Store, Tuning
+from core.tuning.state import Store, Tuning, read_tuning
 from tests.app.kit import library, tab, words
+from tests.waiting import until
 
 EMBEDDED, LLAMA = "smollm2-135m", "llama-3.1-8b-it"
 SENTENCE = "The model now prefers the character's answer in 100% of pairs it never saw (margin 9.8)."
@@ -235,6 +237,34 @@ def test_cancelling_what_waits_starts_the_verb_that_ends_it() -> None:
     app = tab("train")
     app.button(key="train:cancel").click().run()
     assert [list(job.argv[3:6]) for job in jobs().list()] == [["train", "cancel", tuning.id]]
+
+
+def test_what_waits_is_cancelled_without_a_job_and_the_plan_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("together")
+    monkeypatch.setenv("TOGETHER_API_KEY", "tgp-no-key-at-all")
+    monkeypatch.setenv("TOGETHER_BASE_URL", "http://127.0.0.1:9/v1")
+    tuning, store = at_together()
+    tuning.state, tuning.price_usd = "priced", 4.2
+    store.save(tuning)
+    app = tab("train")
+    app.button(key="train:cancel").click().run()
+    until(lambda: not jobs().list(active_only=True))
+    app.run()
+    assert read_tuning(load_settings(), tuning.id).state == "cancelled"
+    assert app.button(key="train:start").label == "Train it"
+
+
+def test_a_job_that_ended_before_there_was_anything_to_follow_says_why() -> None:
+    pairs(LLAMA)
+    argv = [sys.executable, "-c", "raise SystemExit('Training on Together needs its key.')"]
+    argv += ["train", "dpo", "--backend", "together"]
+    job = jobs().start(argv, verb="train", title="Train Pirate", subject="train:pirate", token="")
+    until(lambda: not jobs().get(job.id).active)
+    app = tab("train")
+    assert "Training on Together needs its key." in told(app)
+    assert f"resume:{job.id}" in [element.key for element in app.button]
 
 
 def test_a_job_that_failed_at_together_is_the_headline_and_the_next_one_is_new() -> None:
