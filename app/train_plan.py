@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import streamlit as st
 
 from app import state
@@ -29,6 +32,7 @@ from app.train_words import (
     PRESET_WORDS,
     PRESETS,
     WHERE_WORDS,
+    Field,
     about,
     fields_of,
     local_seconds,
@@ -90,7 +94,7 @@ def draw_recipe(name: str) -> None:
         draw_student(name)
 
 
-def _segments(label: str, key: str, options: list[str], titles: dict) -> None:  # type: ignore[type-arg]
+def _segments(label: str, key: str, options: Sequence[str], titles: Mapping[Any, str]) -> None:
     st.segmented_control(
         label,
         options,
@@ -148,7 +152,7 @@ def draw_numbers(choice: Choice) -> None:
         st.button("Back to the defaults", type="tertiary", icon=":material/undo:", on_click=forget)
 
 
-def _number(choice: Choice, one) -> None:  # type: ignore[no-untyped-def]
+def _number(choice: Choice, one: Field) -> None:
     default = choice.default(one.flag)
     shown = "chosen by Together" if default is None else plain_number(default)
     st.number_input(
@@ -255,10 +259,10 @@ def together_takes(choice: Choice, found: Preflight) -> str:
     """Together names its price only for a file that it has."""
     tokens = found.size // 4 * choice.numbers["epochs"]
     limit = f"above ${choice.limit:.2f} " if choice.limit else ""
-    once_more = "The same was trained before: this is a new job, paid anew. " if needs_again(choice) else ""
+    again = "The same was trained before: this is a new job, paid anew. " if needs_again(choice) else ""
     return (
-        f"{once_more}About {tokens:,} tokens. Together names the price once it has the file; {limit}you are asked "
-        "before anything is paid."
+        f"{again}About {tokens:,} tokens. Together names the price once it has the file; {limit}you are "
+        "asked before anything is paid."
     )
 
 

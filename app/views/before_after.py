@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import state
 from app.reads import library, settings
-from app.side_by_side import at_once
+from app.side_by_side import Make, at_once
 from app.sidebar import title_of
 from app.trial_button import draw_try_it
 from app.widgets import answer_text, command, next_step, page_head, plain
@@ -22,6 +24,7 @@ from core.records import Message
 from core.stages.chat import CHAT, stream_answer
 from core.tuning.proof import Proof, read_proof
 
+Key = tuple[Any, ...]
 BEFORE, AFTER = "before", "after"
 ASKED, CHIP = "compare:question", "compare:chip"
 STRENGTH, WHICH = "compare:strength", "compare:which"
@@ -99,7 +102,7 @@ def which(adapters: list[str]) -> str:
         adapters,
         default=adapters[0],
         required=True,
-        format_func=lambda one: STAGES.get(one.partition("/")[0], one),
+        format_func=lambda one: STAGES.get(str(one).partition("/")[0], str(one)),
         key=WHICH,
     )
     return str(chosen) if chosen in adapters else adapters[0]
@@ -170,7 +173,7 @@ def draw_answers(name: str, adapter: str, strength: float) -> None:
         BEFORE: slot(left, "Before", "the student as it was"),
         AFTER: slot(right, "After", f"strength {strength:g}, {strength_words(strength)}"),
     }
-    keys = {
+    keys: dict[str, Key] = {
         BEFORE: (BEFORE, asked.text, asked.number),
         AFTER: (AFTER, asked.text, asked.number, mark_of(adapter), strength),
     }
@@ -184,7 +187,7 @@ def draw_answers(name: str, adapter: str, strength: float) -> None:
     stream({side: make for side, make in makers.items() if state.heard(keys[side]) is None}, slots, keys)
 
 
-def slot(column, title: str, about: str):  # type: ignore[no-untyped-def]
+def slot(column: DeltaGenerator, title: str, about: str) -> DeltaGenerator:
     """A frame of one height for an answer, so that nothing below moves while it grows."""
     with column:
         st.markdown(f"**{title}** :gray[· {plain(about)}]")
@@ -210,7 +213,9 @@ def ask_model(asked: state.Question, adapter: str | None, strength: float) -> It
     )
 
 
-def stream(makers: dict[str, Callable[[], Iterator[str]]], slots, keys) -> None:  # type: ignore[no-untyped-def]
+def stream(
+    makers: Mapping[str, Make], slots: Mapping[str, DeltaGenerator], keys: Mapping[str, Key]
+) -> None:
     """Draw the answers as they come; one that came to its end is kept for this tab."""
     texts = dict.fromkeys(makers, "")
     for side in makers:
@@ -227,7 +232,7 @@ def stream(makers: dict[str, Callable[[], Iterator[str]]], slots, keys) -> None:
                 draw_text(slots[came.side], texts[came.side])
 
 
-def draw_text(place, text: str) -> None:  # type: ignore[no-untyped-def]
+def draw_text(place: DeltaGenerator, text: str) -> None:
     """Model text as text."""
     with place.container():
         answer_text([Span(text or "(It said nothing.)", False)])

@@ -7,7 +7,7 @@ import streamlit as st
 from app import state
 from app.reads import library, settings
 from app.sidebar import title_of
-from app.train_choice import PAGE, chosen, with_rows
+from app.train_choice import PAGE, Choice, chosen, with_rows
 from app.train_live import busy, draw_live, draw_stopped, pending
 from app.train_plan import draw_plan, needs_again
 from app.train_result import draw_result
@@ -63,7 +63,7 @@ def draw_first(name: str) -> None:
         draw_try_it(name, "train")
 
 
-def _again(choice) -> bool:  # type: ignore[no-untyped-def]
+def _again(choice: Choice) -> bool:
     try:
         return needs_again(choice)
     except CoreError:
