@@ -43,6 +43,8 @@ from app.train_words import WHERE as PLACES
 from app.widgets import plain
 from core.errors import CoreError
 from core.names import spelled_for
+from core.tuning.openrlhf import command
+from core.tuning.openrlhf import recipe as openrlhf
 from core.tuning.preflight import Check, Preflight, preflight
 from core.tuning.prepare import Asked, plan_of
 from core.tuning.recipe import cannot, recipe_of
@@ -50,6 +52,7 @@ from core.tuning.state import tunings
 from core.tuning.trainings import newest, trainings
 
 START = "train:start"
+SHOWN_NOTES = 2
 ICONS = {
     "good": ":green[:material/check_circle:]",
     "note": ":orange[:material/info:]",
@@ -128,16 +131,25 @@ def draw_sentences(choice: Choice, found: Preflight) -> None:
     lines = [WHERE_WORDS[choice.backend], KIND_WORDS[choice.kind], PRESET_WORDS[choice.preset]]
     st.markdown(f"**{plain(recipe_words(choice.kind, found.rows, choice.numbers))}**")
     st.caption("  \n".join(plain(line) for line in lines))
-    for note in limits_of(choice):
-        st.caption(f":material/info: {plain(note)}")
+    notes = limits_of(choice, found.rows)
+    if len(notes) <= SHOWN_NOTES:
+        for note in notes:
+            st.caption(f":material/info: {plain(note)}")
+        return
+    with st.expander(f"What {PLACES[choice.backend]} does otherwise", icon=":material/info:"):
+        for note in notes:
+            st.markdown(plain(note))
 
 
-def limits_of(choice: Choice) -> list[str]:
+def limits_of(choice: Choice, rows: int) -> list[str]:
     """What the place leaves out of the paper's recipe, said before anything is launched."""
-    if choice.backend != "together":
-        return []
-    model = spelled_for("together", choice.student)
-    return cannot(choice.kind, model, continues=choice.kind == "sft", full=False)
+    if choice.backend == "together":
+        model = spelled_for("together", choice.student)
+        return cannot(choice.kind, model, continues=choice.kind == "sft", full=False)
+    if choice.backend == "openrlhf":
+        recipe = openrlhf.recipe_of(choice.kind, choice.student, choice.own_at_together)
+        return command.cannot(choice.kind, choice.student, recipe, command.Launch("", 1), rows)
+    return []
 
 
 def draw_numbers(choice: Choice) -> None:

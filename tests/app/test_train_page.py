@@ -196,6 +196,15 @@ def test_together_needs_a_key_and_says_what_it_leaves_out() -> None:
     assert app.button(key="train:start").disabled
 
 
+def test_openrlhf_says_what_is_missing_and_what_it_does_otherwise() -> None:
+    pairs(LLAMA)
+    app = tab("train")
+    app.segmented_control(key="train:where").set_value("openrlhf").run()
+    assert "OpenRLHF is not installed." in told(app)
+    assert "no squared log-ratio" in told(app)
+    assert shell(app) == "character train dpo --backend openrlhf --constitution pirate --student " + LLAMA
+
+
 def test_a_price_above_the_limit_waits_for_a_click_on_that_price() -> None:
     tuning, store = at_together()
     tuning.state, tuning.price_usd, tuning.price_tokens = "priced", 4.2, 12345
