@@ -88,7 +88,8 @@ def draw_next(name: str, last: Training) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Hear {title_of(name)} before and after"
         if st.button(plain(label), key="train:hear", type="primary", icon=":material/compare:"):
-            st.switch_page("views/before_after.py", query_params={"character": name})
+            query = {"character": name, "adapter": last.kind}
+            st.switch_page("views/before_after.py", query_params=query)
         st.caption("One question, two answers side by side, and a slider for how strong.", width="content")
 
 

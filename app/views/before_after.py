@@ -94,18 +94,20 @@ def compare(name: str, adapters: list[str]) -> None:
 
 
 def which(adapters: list[str]) -> str:
-    """The adapter that is heard; a choice only where there are several."""
+    """The adapter that is heard; a choice where there are several, the address names the first one."""
     if len(adapters) == 1:
         return adapters[0]
+    wished = st.query_params.get("adapter", "")
+    first = next((one for one in adapters if one.partition("/")[0] == wished), adapters[0])
     chosen = st.segmented_control(
         "What it learned from",
         adapters,
-        default=adapters[0],
+        default=first,
         required=True,
         format_func=lambda one: STAGES.get(str(one).partition("/")[0], str(one)),
         key=WHICH,
     )
-    return str(chosen) if chosen in adapters else adapters[0]
+    return str(chosen) if chosen in adapters else first
 
 
 def draw_proof(adapter: str) -> bool:

@@ -166,12 +166,14 @@ def draw_result(name: str, result: Mapping[str, Any]) -> None:
     passed = bool(result.get("passed"))
     icon = ":green[:material/check_circle:]" if passed else ":orange[:material/rule:]"
     with st.container(gap="xxsmall"):
-        st.subheader(f"{icon} {plain(str(result.get('verdict', '')))}", anchor=False)
+        verdict = str(result.get("verdict", ""))
+        st.subheader(f"{icon} {plain(verdict[:1].upper() + verdict[1:])}", anchor=False)
         st.caption(dotted(facts(result)))
     draw_proof(result.get("proof"))
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Ask it yourself", key="trial:ask", type="primary", icon=":material/compare:"):
-            st.switch_page("views/before_after.py", query_params={"character": name})
+            query = {"character": name, "adapter": "trial"}
+            st.switch_page("views/before_after.py", query_params=query)
         st.caption("Your own questions, side by side, and a slider for how strong.", width="content")
     draw_answers(result.get("answers") or [])
     draw_measures(result.get("measures") or {})
@@ -220,7 +222,7 @@ def draw_group(group: Sequence[Mapping[str, Any]]) -> None:
         for one in group:
             left, right = st.columns(2, gap="medium")
             for column, title, name in ((left, "Before", "base"), (right, "After", "tuned")):
-                with column:
+                with column, st.container(gap="xxsmall"):
                     st.caption(title)
                     answer_text([Span(str(one.get(name, "")), False)])
 

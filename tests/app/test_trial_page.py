@@ -96,7 +96,7 @@ def test_every_stage_of_the_verb_is_a_step_of_the_page() -> None:
 def test_a_result_shows_the_verdict_the_proof_and_answers_as_text_side_by_side() -> None:
     tried()
     app = tab("trial")
-    assert any("pirate took hold" in element.value for element in app.subheader)
+    assert any("Pirate took hold" in element.value for element in app.subheader)
     assert "it changed 4 of 4 answers" in told(app)
     assert "0% of 60 answers before, 100% of 60 after" in told(app)
     for element in (*app.markdown, *app.caption):
@@ -110,7 +110,7 @@ def test_a_result_shows_the_verdict_the_proof_and_answers_as_text_side_by_side()
 
 def test_a_trial_that_was_not_good_enough_says_so() -> None:
     tried(passed=False, verdict="pirate did not take hold well enough.")
-    assert any("did not take hold" in element.value for element in tab("trial").subheader)
+    assert any("Pirate did not take hold" in element.value for element in tab("trial").subheader)
 
 
 def test_a_damaged_result_is_explained() -> None:
