@@ -20,6 +20,8 @@ from core.cli import character
 from core.cli.tuning import train
 from core.environments import MANIFEST, environment_folder
 from core.errors import CoreError, ModelError, RunError, SettingsError
+from core.jobs.job import Progress
+from core.jobs.progress import read_progress
 from core.serving.machine import Machine
 from core.settings import PROJECT, Settings, load_settings
 from core.store.jsonl import read_rows
@@ -110,6 +112,15 @@ def test_a_training_is_followed_and_its_adapter_registered(home: Settings, seen:
     assert (rows[1]["accuracy"], rows[1]["margin"]) == (1.0, pytest.approx(0.4))
     assert not (folder_of(home) / "checkpoints").exists()
     assert "Loading checkpoint shards" in (folder_of(home) / "output.log").read_text()
+
+
+def test_a_page_sees_how_far_it_is(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARACTER_PROGRESS", str(tmp_path / "progress.json"))
+    run(*TRAIN)
+    until(lambda: (read_progress(tmp_path / "progress.json") or Progress("", 0, 0, 0, "", 0)).done == 3)
+    seen = read_progress(tmp_path / "progress.json")
+    assert seen and (seen.stage, seen.planned) == ("Training with OpenRLHF", 3)
+    assert seen.figures["accuracy"] == 1.0
 
 
 def test_the_same_command_does_not_train_again_unless_told(home: Settings, seen: Path) -> None:

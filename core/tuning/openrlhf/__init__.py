@@ -5,6 +5,6 @@
 
 `recipe` the numbers · `command` the words · `parser` which words the installed version knows · `progress`
 what its bars say · `gate` whether it has learned · `cures` what its last words mean · `install` its
-environment · `plan`, `run` the rest. The first six are pure. We never import OpenRLHF, DeepSpeed or Ray:
-they are read, and started.
+environment · `following` what is kept of a run · `plan`, `run` the rest. The first six are pure. We never
+import OpenRLHF, DeepSpeed or Ray: they are read, and started.
 """

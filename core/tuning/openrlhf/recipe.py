@@ -63,7 +63,7 @@ PAPER: dict[Kind, Recipe] = {
     "dpo": Recipe(beta=0.1, nll_weight=0.1),
     "sft": Recipe(max_length=3072),
 }
-# What differs for a student: Qwen's vocabulary is larger than Llama's, and DPO holds four copies of it.
+# What differs for a student: OpenCharacterTraining gives a GPU one of Qwen's pairs at a time.
 STUDENTS: dict[tuple[str, Kind], dict[str, Any]] = {
     ("llama-3.1-8b-it", "dpo"): {},
     ("llama-3.1-8b-it", "sft"): {},
