@@ -33,7 +33,7 @@ def train_here(kind: Kind, flags: dict[str, Any], settings: Settings) -> Result:
     say(result["message"])
     if result.get("adapter"):
         say(f"adapter {result['adapter']}")
-    proof = _proved(result, flags, config, settings)
+    proof = proved(result, flags, config, settings)
     return Result(
         f"train {kind}",
         status=result["status"] if proof is None or proof.passed else "failed",
@@ -48,7 +48,7 @@ def train_here(kind: Kind, flags: dict[str, Any], settings: Settings) -> Result:
     )
 
 
-def _proved(
+def proved(
     result: dict[str, Any], flags: dict[str, Any], config: dict[str, Any], settings: Settings
 ) -> Proof | None:
     """Ask the embedded model with and without its new adapter; None where that was not wanted or cannot be.

@@ -52,8 +52,8 @@ STAGES = ("teacher", "student", "train", "proof", "before", "after", "report")
 LEAST_PAIRS = 16
 # The first paragraph only: a whole thought, not cut off in the middle of one, and half the time.
 ONE_PARAGRAPH = ("\n\n",)
-# Twice the steps of the recipe's own batch of four, in the same time: with it 47 of 60 answers carried
-# the pirate's voice, with this 52.
+# Twice the steps of the recipe's own batch of four, in the same time: on the same pairs 47 of 60 answers
+# carried the pirate's voice with four, 52 with two (bench/README.md).
 SMALL_BATCH = {"batch": 2}
 
 

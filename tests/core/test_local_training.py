@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.errors import RunError, SettingsError
+from core.cli.local_training import proved
+from core.errors import ModelError, RunError, SettingsError
 from core.settings import Settings
 from core.tuning import local
 from core.tuning.local import HONOURED, NOT_HERE, config_of, require_trainer, run_child
@@ -76,3 +77,22 @@ def test_a_trainer_that_dies_without_a_word_is_an_error_and_no_result(
     monkeypatch.setattr(local, "NEEDS", ("json",))
     with pytest.raises(RunError, match="ended without a result"):
         run_child("training.no_such_module", {}, settings, lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("result", "flags", "base"),
+    [
+        ({"gguf": "adapter.gguf", "adapter": "a"}, {"no_proof": True}, "local/smollm2-135m"),
+        ({"gguf": None, "adapter": "a"}, {}, "local/smollm2-135m"),
+        ({"gguf": "adapter.gguf", "adapter": "a"}, {}, "/models/of somebody"),
+    ],
+)
+def test_nothing_is_proved_where_it_was_not_wanted_or_cannot_be(
+    settings: Settings, result: dict[str, Any], flags: dict[str, Any], base: str
+) -> None:
+    assert proved(result, flags, {"base": base}, settings) is None
+
+
+def test_a_training_without_a_usable_adapter_is_never_called_proven(settings: Settings) -> None:
+    with pytest.raises(ModelError, match="no adapter"):
+        proved({"gguf": "x", "adapter": "nowhere"}, {}, {"base": "local/smollm2-135m"}, settings)
