@@ -71,7 +71,14 @@ def proved(
 @click.option("--student", default="local/smollm2-135m", show_default=True, help="Whose adapters.")
 @click.option("--dpo", type=PathOption, help="The DPO adapter's folder [the character's own].")
 @click.option("--sft", type=PathOption, help="The SFT adapter's folder [the character's own].")
-@click.option("--weights", type=(float, float), default=(1.0, 0.25), show_default=True)
+@click.option("--only", type=click.Choice(("dpo", "sft")), help="That adapter alone, at weight 1.")
+@click.option(
+    "--weights",
+    type=(float, float),
+    multiple=True,
+    default=((1.0, 0.25),),
+    help="DPO's and SFT's [1.0 0.25]; several pairs make a sweep.",
+)
 @click.option("--full", is_flag=True, help="Fold base and adapters into one complete model.")
 @click.option("--base", help="The base of a complete model [the student].")
 @click.option("--output", "-o", type=PathOption, help="[LORA_PATH/<student>-merged/<character>]")
@@ -93,13 +100,15 @@ def merge(data: Path | None, as_json: bool, **flags: Any) -> None:
 
 def _merge_config(flags: dict[str, Any], settings: Settings) -> dict[str, Any]:
     student, name = parse_model(flags["student"], default="local"), flags["constitution"]
-    chosen = [flags[kind] or _own(settings, student.slug, kind, name) for kind in ("dpo", "sft")]
+    kinds = (flags["only"],) if flags["only"] else ("dpo", "sft")
+    chosen = [flags[kind] or _own(settings, student.slug, kind, name) for kind in kinds]
+    weights = [[1.0]] if flags["only"] else [list(pair) for pair in flags["weights"]]
     output = flags["output"] or (name and adapter_place(settings, student.slug, "merged", name))
     if not output:
         raise RunError("Say where it goes: --output FOLDER, or --constitution NAME.")
     config: dict[str, Any] = {
         "adapters": [str(Path(place).absolute()) for place in chosen],
-        "weights": list(flags["weights"]),
+        "weights": weights if len(weights) > 1 else weights[0],
         "output": str(Path(output).absolute()),
     }
     if flags["full"]:
@@ -111,10 +120,12 @@ def _own(settings: Settings, student: str, kind: str, name: str | None) -> Path:
     """The character's own adapter of a stage. Raises RunError with the verb that makes it."""
     if not name:
         raise RunError("Say which adapters: --constitution NAME, or --dpo FOLDER --sft FOLDER.")
-    place = adapter_place(settings, student, kind, name) / "adapter"
-    if not place.exists():
-        raise RunError(f"There is no {place}. Make it first: character train {kind} --backend local …")
-    return place
+    place = adapter_place(settings, student, kind, name)
+    # What was trained here stands beside its curves; what Together trained stands there alone.
+    for folder in (place / "adapter", place):
+        if (folder / "adapter_config.json").exists():
+            return folder
+    raise RunError(f"There is no adapter in {place}. Make it first: character train {kind} --backend …")
 
 
 COMMANDS = (merge,)

@@ -359,7 +359,7 @@ def test_sft_explains_how_its_start_is_made_and_then_carries_its_descent(
     command = re.findall(r"character merge --full .*?(?= \(BASE)", said)[0]
     words = shlex.split(command)[2:]
     flags = character.commands["merge"].make_context("merge", words).params
-    assert (flags["full"], flags["weights"], flags["dpo"]) == (True, (1.0, 0.0), dpo)
+    assert (flags["full"], flags["only"], flags["dpo"]) == (True, "dpo", dpo)
     model = flags["output"]
     model.mkdir(parents=True)
     (model / "config.json").write_text("{}")

@@ -231,7 +231,6 @@ def _no_complete_model(folder: Path, student: str, name: str, settings: Settings
             f"dpo --backend openrlhf --student {student} --constitution {name}; or begin at the base with "
             "--from-base."
         )
-    # Merging takes two adapters; the second one at weight 0 adds nothing.
     return (
         "SFT starts from the DPO-trained model as one complete model, because OpenRLHF cannot train on top "
         f"of an adapter; {folder} is none. Make it: {_merge_words(folder, adapter, student, name)} "
@@ -241,7 +240,7 @@ def _no_complete_model(folder: Path, student: str, name: str, settings: Settings
 
 def _merge_words(folder: Path, adapter: Path, student: str, name: str) -> str:
     words = ["character", "merge", "--full", "--student", student, "--constitution", name]
-    words += ["--base", "BASE_FOLDER", "--dpo", str(adapter), "--sft", str(adapter), "--weights", "1", "0"]
+    words += ["--base", "BASE_FOLDER", "--only", "dpo", "--dpo", str(adapter)]
     return shlex.join([*words, "--output", str(folder)])
 
 
