@@ -61,6 +61,10 @@ STAGES = {
     "reference": "Noting how it answers now",
     "train": "Training",
     "write": "Writing the adapter",
+    "proof": "Checking that its answers changed",
+    "before": "New questions, before",
+    "after": "New questions, after",
+    "report": "Counting",
 }
 NOUNS = {
     "teacher": "teacher answers",
@@ -73,6 +77,7 @@ PAGES = {
     "pairs": ("views/pairs.py", "See the pairs"),
     "prompts": ("views/prompts.py", "See the prompts"),
     "train": ("views/train.py", "See the training"),
+    "trial": ("views/trial.py", "See the trial"),
 }
 LOG_HEIGHT = 320
 DOUBT = (

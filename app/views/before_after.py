@@ -29,7 +29,7 @@ BEFORE, AFTER = "before", "after"
 ASKED, CHIP = "compare:question", "compare:chip"
 STRENGTH, WHICH = "compare:strength", "compare:which"
 MODEL = next(iter(MODELS))
-HEIGHT = 340
+HEIGHT = 290
 LONGEST = 220
 STAGES = {
     "dpo": "From pairs",
