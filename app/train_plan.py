@@ -261,7 +261,8 @@ def takes(choice: Choice, found: Preflight) -> str:
         return "Mend what is marked red first."
     if choice.backend == "local":
         seconds = local_seconds(found.rows, choice.numbers["epochs"], pace(choice))
-        return f"Free · {about(seconds)} on this computer · it goes on when you close this window."
+        aside = "The unfinished training before is put aside. " if sets_aside(choice) else ""
+        return f"{aside}Free · {about(seconds)} on this computer · it goes on when you close this window."
     if choice.backend == "together":
         return together_takes(choice, found)
     return "Your own graphics cards · no bill · it goes on when you close this window."
@@ -314,6 +315,12 @@ def needs_again(choice: Choice) -> bool:
     if last is None or choice.backend != "local":
         return False
     return last.verdict is not None or (last.recipe, dict(last.own)) != (choice.preset, choice.own_here)
+
+
+def sets_aside(choice: Choice) -> bool:
+    """Whether a training with other numbers was stopped here and would be lost."""
+    last = newest(settings(), choice.name, "local", choice.kind)
+    return last is not None and last.verdict is None and needs_again(choice)
 
 
 def is_over_at_together(choice: Choice) -> bool:

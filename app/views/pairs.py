@@ -99,6 +99,10 @@ def export(run: Run, engines: Engines, rows: list[dict[str, Any]]) -> None:
             st.download_button(
                 "Download", path.read_bytes(), path.name, icon=":material/download:", on_click="ignore"
             )
+            query = {"character": state.character() or ""}
+            st.page_link(
+                "views/train.py", label="Train on it", icon=":material/arrow_forward:", query_params=query
+            )
             st.caption(plain(f"Written to {path}"))
 
 

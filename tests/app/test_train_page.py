@@ -183,6 +183,17 @@ def test_an_earlier_training_can_be_laid_over_the_last_one() -> None:
     assert "A: " in told(app) and "B: " in told(app)
 
 
+def test_a_stopped_training_with_other_numbers_is_put_aside_only_when_told_so() -> None:
+    pairs()
+    place = trained()
+    (place / "result.json").unlink()
+    app = tab("train")
+    assert "put aside" not in told(app) and "--again" not in shell(app)
+    app.segmented_control(key="train:preset").set_value("quick").run()
+    assert "The unfinished training before is put aside." in told(app)
+    assert "--again" in shell(app)
+
+
 # ---- Together
 
 
