@@ -49,7 +49,7 @@ def cancel(job_id: str, page: str) -> None:
     """End a job within five seconds; finished rows stay."""
     try:
         Jobs(settings()).cancel(job_id, grace_s=GRACE_S)
-        state.say_once("Stopped. Finished answers are kept.", ":material/stop_circle:")
+        state.say_once("Stopped. What is finished is kept.", ":material/stop_circle:")
     except CoreError as error:
         state.complain(page, str(error))
 

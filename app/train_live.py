@@ -10,7 +10,7 @@ import streamlit as st
 from app import state
 from app.job_card import dotted
 from app.job_figures import roughly
-from app.launch import active_job, cancel, last_job, launch, resume
+from app.launch import active_job, cancel, last_job, launch
 from app.launch_options import dollars
 from app.reads import settings
 from app.sidebar import title_of
@@ -326,6 +326,17 @@ def draw_stopped(name: str) -> None:
             "Go on",
             key=f"resume:{job.id}",
             icon=":material/play_arrow:",
-            on_click=resume,
-            args=(job.id, token, PAGE),
+            on_click=carry_on,
+            args=(name, words_of(job), token),
         )
+
+
+def words_of(job: Job) -> list[str]:
+    """The command of a stopped training without the word that would begin it anew."""
+    words = list(job.argv[3:] if list(job.argv[1:3]) == ["-m", "core"] else job.argv)
+    return [word for word in words if word not in ("--again", "--json")]
+
+
+def carry_on(name: str, words: list[str], token: str) -> None:
+    """Train on from the last finished step; for callbacks."""
+    launch(words, title=f"Train {title_of(name)}: goes on", subject=subject(name), token=token, page=PAGE)

@@ -105,7 +105,6 @@ def read_local(folder: Path, kind: Kind, student: str) -> Training | None:
     if about and result.get("identity") != about.get("identity"):
         # The result of one before: the present one has not ended.
         result = {}
-    adapter = folder / "adapter"
     recipe, own = str(about.get("recipe") or "trial"), _dict(about.get("settings"))
     return Training(
         id=f"here/{student}/{kind}/{folder.name if folder.parent.name == 'earlier' else 'now'}",
@@ -120,9 +119,16 @@ def read_local(folder: Path, kind: Kind, student: str) -> Training | None:
         own=own,
         points=_points(metrics),
         verdict=_verdict(result),
-        adapter=adapter if result and adapter.exists() else None,
+        adapter=_adapter(folder, result),
         laps={name: lap for name, lap in _dict(result.get("laps")).items() if _number(lap) is not None},
     )
+
+
+def _adapter(folder: Path, result: Row) -> Path | None:
+    """The adapter that a result tells of, as long as it stands there and no later one has replaced it."""
+    output = folder.parent.parent if folder.parent.name == "earlier" else folder
+    made = _object(output / "adapter" / "provenance.json").get("adapter_sha256")
+    return output / "adapter" if made and made == result.get("adapter_sha256") else None
 
 
 def _numbers(kind: Kind, recipe: str) -> dict[str, Any]:

@@ -183,6 +183,16 @@ def test_an_earlier_training_can_be_laid_over_the_last_one() -> None:
     assert "A: " in told(app) and "B: " in told(app)
 
 
+def test_a_stopped_training_goes_on_and_does_not_begin_anew() -> None:
+    pairs()
+    argv = [sys.executable, "-m", "core", "train", "dpo", "--backend", "local", "--again", "--no-such"]
+    old = jobs().start(argv, verb="train", title="Train Pirate", subject="train:pirate", token="")
+    until(lambda: not jobs().get(old.id).active)
+    app = tab("train")
+    app.button(key=f"resume:{old.id}").click().run()
+    assert list(jobs().list()[0].argv[3:]) == ["train", "dpo", "--backend", "local", "--no-such", "--json"]
+
+
 def test_a_stopped_training_with_other_numbers_is_put_aside_only_when_told_so() -> None:
     pairs()
     place = trained()

@@ -35,11 +35,8 @@ def about(identity: str, began: float, **more: Any) -> dict[str, Any]:
 
 
 def result(identity: str, *, passed: bool = True) -> dict[str, Any]:
-    return {
-        "identity": identity,
-        "gate": {"passed": passed, "sentence": "It is so."},
-        "laps": {"train": 9.0},
-    }
+    gate = {"passed": passed, "sentence": "It is so."}
+    return {"identity": identity, "adapter_sha256": identity, "gate": gate, "laps": {"train": 9.0}}
 
 
 def steps(count: int) -> list[dict[str, Any]]:
@@ -67,6 +64,20 @@ def test_a_training_under_way_and_one_before_it_are_told_apart(settings: Setting
     assert (len(before.points), before.batch, before.laps) == (5, 4, {"train": 9.0})
     assert newest(settings, "pirate", "local", "dpo") == running
     assert newest(settings, "pirate", "local", "sft") is None
+
+
+def test_an_adapter_belongs_to_the_training_that_made_it_until_a_later_one_replaces_it(
+    settings: Settings,
+) -> None:
+    now = place(settings)
+    write(now / "training.json", about("b", 200.0))
+    write(now / "earlier" / "100-a" / "training.json", about("a", 100.0))
+    write(now / "earlier" / "100-a" / "result.json", result("a"))
+    write(now / "adapter" / "provenance.json", {"adapter_sha256": "a"})
+    assert [one.adapter for one in trainings(settings, "pirate")] == [None, now / "adapter"]
+    write(now / "result.json", result("b"))
+    write(now / "adapter" / "provenance.json", {"adapter_sha256": "b"})
+    assert [one.adapter for one in trainings(settings, "pirate")] == [now / "adapter", None]
 
 
 def test_damaged_files_are_no_curves_and_never_an_error(settings: Settings) -> None:
