@@ -1,4 +1,4 @@
-"""`character merge`: which adapters are found, alone, together or as a sweep, and what the trainer is told."""
+"""`character merge`: which adapters are found, alone, together or as a sweep, and what is told."""
 
 from __future__ import annotations
 
