@@ -99,7 +99,7 @@ def _planned(constitution: Constitution, job: TrialJob, settings: Settings) -> R
     calls = 2 * min(prompts, job.pairs + max(4, job.pairs // 12)) + 2 * job.unseen * job.seeds
     say(
         f"trial {constitution.name}: about {calls} answers of {MODEL.full}, training on {job.pairs} pairs, "
-        f"3 to 6 minutes on two cores, nothing is billed"
+        f"about 5 minutes on two cores, nothing is billed"
         + ("; there is a result already, and what is finished is not done again." if there else ".")
     )
     more = {"dry_run": True, "calls": calls, "pairs": job.pairs, "there": there is not None}
