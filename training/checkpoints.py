@@ -87,6 +87,17 @@ def newest(output: Path, identity: str, report: Callable[[str], None]) -> Checkp
     return None
 
 
+def drop_others(output: Path, identity: str) -> None:
+    """Remove the checkpoints of other settings, data or base: for a folder that one caller owns alone."""
+    for folder in _folders(output):
+        try:
+            known = read_object(folder / "state.json", "The checkpoint's").get("identity")
+        except (TrainingError, RunError):
+            continue
+        if known != identity:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _checked(folder: Path) -> Mapping[str, Any]:
     state = read_object(folder / "state.json", "The checkpoint's")
     told = state.get("sha256")

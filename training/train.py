@@ -61,6 +61,7 @@ FIELDS = {
     "threads": Field((int,)),
     "gguf": Field((bool,), True),
     "fresh": Field((bool,), False),
+    "drop_others": Field((bool,), False),
     "reference_cache": Field((str,)),
     "allow_remote_code": Field((bool,), False),
     "checkpoint_every_s": Field((int, float), loop.SECONDS_BETWEEN_CHECKPOINTS),
@@ -104,6 +105,8 @@ def train(stage: str, config: Mapping[str, Any]) -> dict[str, Any]:
     job.lap("load")
     data, held_out, where = _read(job, base)
     identity = _identity(job, base, before, data)
+    if told["drop_others"]:
+        checkpoints.drop_others(job.output, identity)
     if told["fresh"]:
         checkpoints.remove(job.output)
     elif finished := _finished(job, identity):

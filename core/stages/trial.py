@@ -284,6 +284,8 @@ def _config(trial: Trial, place: Path) -> dict[str, Any]:
         "recipe": RECIPE,
         "settings": dict(trial.job.overrides),
         "student": MODEL.slug,
+        # What a trial of another version left unfinished is of no use to this one.
+        "drop_others": True,
     }
 
 

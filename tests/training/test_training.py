@@ -146,6 +146,18 @@ def test_a_checkpoint_of_other_settings_is_not_mixed_in(
         train("dpo", config(tmp_path, settings={**SMALL, "beta": 0.3}))
 
 
+def test_where_one_caller_owns_the_folder_others_checkpoints_are_dropped_and_its_own_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_after(tmp_path, 2, monkeypatch)
+    own = [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()]
+    state = json.loads((tmp_path / "out" / "checkpoints" / own[0] / "state.json").read_text())
+    checkpoints.drop_others(tmp_path / "out", state["identity"])
+    assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == own
+    changed = config(tmp_path, settings={**SMALL, "beta": 0.3}, drop_others=True)
+    assert train("dpo", changed)["status"] == "done"
+
+
 def test_a_signal_during_an_update_waits_until_it_is_whole(tmp_path: Path) -> None:
     state = loop._Run(None, [], [], None, is_updating=True)  # type: ignore[arg-type]
     state.on_signal()
