@@ -6,7 +6,7 @@ BIN := $(ENV)/bin
 
 .PHONY: studio test check clean
 
-studio: $(ENV)/.has-local
+studio: $(ENV)/.has-studio
 	$(BIN)/character models pull
 	$(BIN)/character studio
 
@@ -30,8 +30,9 @@ $(ENV)/bin/python:
 	$(PYTHON) -m venv $(ENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=78.1.1"
 
-$(ENV)/.has-local: $(ENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[local]"
+# The trainer too: a person who presses "Try it now" does not install packages.
+$(ENV)/.has-studio: $(ENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[local,train,together]"
 	touch $@
 
 $(ENV)/.has-dev: $(ENV)/bin/python pyproject.toml
