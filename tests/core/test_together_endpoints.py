@@ -562,7 +562,13 @@ def shell() -> subprocess.Popen[str]:
     """The command as a process of its own, once it serves."""
     argv = [sys.executable, "-m", "core", "serve", "together", "--tuning", ID, "--yes", "--poll", "0.02"]
     process = subprocess.Popen(
-        [*argv, "--json"], cwd=SOURCE, env=dict(os.environ), stdout=subprocess.PIPE, text=True
+        [*argv, "--json"],
+        cwd=SOURCE,
+        env=dict(os.environ),
+        stdout=subprocess.PIPE,
+        text=True,
+        # As in a terminal, also where the tests themselves run under nohup.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     assert process.stdout is not None
     while "answers until" not in process.stdout.readline():
