@@ -45,6 +45,7 @@ PURE = {
     "tuning/openrlhf/command": None,
     "tuning/openrlhf/parser": None,
     "tuning/openrlhf/progress": None,
+    "tuning/limits": None,
     "tuning/openrlhf/gate": None,
     "tuning/openrlhf/cures": None,
 }

@@ -9,30 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
-LEAST_ACCURACY = 0.6
-LEAST_MARGIN = 0.05
-MOST_MARGIN_PER_BETA = 300.0
-MOST_LOST_NATS = 0.5
-LEAST_GAIN_NATS = 0.01
-TRIVIAL_LOSS = 1e-3
+from core.tuning.limits import (
+    LEAST_ACCURACY,
+    LEAST_GAIN_NATS,
+    LEAST_MARGIN,
+    MOST_LOST_NATS,
+    MOST_MARGIN_PER_BETA,
+    TRIVIAL_LOSS,
+    Gate,
+)
 
 Figures = Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """`passed`, or the `direction` of the failure: "nothing learned" or "collapsed"; and the sentence."""
-
-    passed: bool
-    direction: str
-    sentence: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return asdict(self)
 
 
 def dpo_gate(after: Figures, before: Figures, steps: Sequence[Figures], *, beta: float, where: str) -> Gate:
