@@ -261,7 +261,8 @@ def hurried(coroutine: Any) -> Any:
 
 
 def test_n2_a_storm_of_refusals_cuts_once_a_cooldown_and_loses_no_row() -> None:
-    plan = Plan(latency=Latency(0.01), storms=(Storm(from_s=0.1, for_s=60 / SPEED),))
+    # It begins while most rows are unasked, however fast the machine: 64 at once are 192 rows by then.
+    plan = Plan(latency=Latency(0.01), storms=(Storm(from_s=0.03, for_s=60 / SPEED),))
     bulk = learning()
     with LoadServer(plan) as server:
         results = hurried(drive(server, 600, bulk))
@@ -271,7 +272,9 @@ def test_n2_a_storm_of_refusals_cuts_once_a_cooldown_and_loses_no_row() -> None:
     assert refused == bulk.figures.rate_limited == bulk.figures.retries
     assert bulk.figures.requests == len(server.log.records) == 600 + refused
     assert refused <= 600 + RetryBudget.RESERVE
-    cuts = [change.at for change in bulk.pace.changes if "at once was too many" in change.why]
+    # Where many were taken just before, the storm looks like a rate at first: that is a cut as well.
+    words = ("at once was too many", "although")
+    cuts = [change.at for change in bulk.pace.changes if any(word in change.why for word in words)]
     assert cuts
     assert all(later - sooner >= COOLDOWN_S for sooner, later in pairwise(cuts))
     assert bulk.pace.in_flight == 0
