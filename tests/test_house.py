@@ -38,6 +38,7 @@ PURE = {
     "voice": set(),
     "telling_apart": set(),
     "trials": None,
+    "evaluation/results": set(),
     "tuning/recipe": {"errors", "formats"},
     "tuning/presets": {"formats"},
     "tuning/endpoints/offer": set(),

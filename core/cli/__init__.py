@@ -12,6 +12,7 @@ import click
 from core.cli import (
     characters,
     chat,
+    evals,
     generate,
     introspection,
     jobs,
@@ -52,6 +53,7 @@ for module in (
     local_training,
     chat,
     trial,
+    evals,
 ):
     for command in module.COMMANDS:
         character.add_command(command)

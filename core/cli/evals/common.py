@@ -1,0 +1,285 @@
+"""What every `character eval …` verb shares: its flags, the dry run, and how a result is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from core.cli.options import (
+    budget_option,
+    concurrency_options,
+    data_option,
+    dry_run_option,
+    json_option,
+    provider_option,
+    run_option,
+    stacked,
+)
+from core.cli.output import Bar, Result, finish, merge, say
+from core.cli.select import names_of
+from core.cli.telling import figures_of
+from core.evaluation.results import Cell, EvalResult, with_interval
+from core.jobs import ProgressReporter
+from core.names import ModelName, parse_model
+from core.prices import estimate_words, money
+from core.settings import Settings, load_settings
+from core.spending import Ledger
+from core.stages.defaults import PROVIDER
+from core.stages.evals.keeping import keep
+from core.stages.evals.session import Session, Side
+from core.stages.evals.speakers import CONTROLS, Cast
+from core.stages.prepare import Scope, existing_run, load_character, run_of
+from core.stages.writing import Standing
+
+MODEL = "local/smollm2-135m"
+
+cast_options = stacked(
+    click.option("--constitution", required=True, help="The character's name, or 'all'."),
+    click.option("--model", default=MODEL, show_default=True, help="The model before training."),
+    click.option(
+        "--adapter",
+        "adapters",
+        multiple=True,
+        help="What training made: a name as dpo/pirate, or a folder; repeat it to compare stages. "
+        "[the character's own, as far as it is trained]; none: only the controls.",
+    ),
+    click.option("--tuned", help="The tuned model, where it is served under a name of its own."),
+    click.option(
+        "--strength",
+        "strengths",
+        type=click.FloatRange(0, 1.5),
+        multiple=True,
+        help="The adapter's strength; repeat it to sweep [1].",
+    ),
+    click.option(
+        "--control",
+        "controls",
+        type=click.Choice(CONTROLS),
+        multiple=True,
+        help="Who stands beside the tuned model; repeat it [all three].",
+    ),
+    provider_option,
+)
+judge_option = click.option(
+    "--judge", help="The model that judges; of another family than the teacher [none]."
+)
+asking_options = stacked(
+    click.option("--temperature", type=click.FloatRange(0, 2), default=0.7, show_default=True),
+    click.option("--top-p", type=click.FloatRange(0, 1), default=0.95, show_default=True),
+    click.option("--seed", type=int, default=0, show_default=True),
+    concurrency_options,
+    run_option,
+    budget_option,
+    dry_run_option,
+    data_option,
+    json_option,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One evaluation as the command line runs it. `title` is what its sentences call it."""
+
+    name: str
+    title: str
+    evaluate: Callable[[Session], Awaitable[EvalResult]]
+    size: Callable[[Session], Sequence[Side]]
+
+
+def cast_of(flags: dict[str, Any]) -> Cast:
+    """Who the flags want compared."""
+    return Cast(
+        model_of(flags["model"], flags),
+        tuple(flags["adapters"]),
+        tuple(flags["strengths"]) or (1.0,),
+        model_of(flags["tuned"], flags) if flags.get("tuned") else None,
+        tuple(flags["controls"]) or CONTROLS,
+    )
+
+
+def model_of(name: str, flags: dict[str, Any]) -> ModelName:
+    """A model as typed; `--provider` says where, for names that do not."""
+    return parse_model(name, provider=flags.get("provider"), default=PROVIDER)
+
+
+def run_kind(kind: Kind, flags: dict[str, Any]) -> None:
+    """Run or size an evaluation for every character named, tell of it, and exit."""
+    settings = load_settings(data=flags["data"])
+    ledger = Ledger(flags["budget"])
+    total: Result | None = None
+    for name in names_of(flags["constitution"], settings):
+        one = _one(kind, name, flags, ledger, settings)
+        if total is None:
+            total = one
+        else:
+            merge(total, one)
+    finish(total or Result("eval"), as_json=flags["as_json"])
+
+
+def _one(kind: Kind, name: str, flags: dict[str, Any], ledger: Ledger, settings: Settings) -> Result:
+    scope = Scope(name, flags["run_id"])
+    constitution = load_character(scope, settings)
+    run = (existing_run if flags["dry_run"] else run_of)(scope, constitution, settings)
+    session = Session(constitution, settings, run, ledger, _reporter())
+    session.concurrency, session.fixed_concurrency = flags["concurrency"], flags["fixed_concurrency"]
+    if flags["dry_run"]:
+        return asyncio.run(_sized(kind, session))
+    began = time.monotonic()
+    result = asyncio.run(_evaluated(kind, session))
+    result.seconds = round(time.monotonic() - began, 2)
+    result.command = words_of(click.get_current_context(), name)
+    return _told(kind, session, result)
+
+
+# What says where files stand or how to tell of them decides no result.
+UNSAID = ("data", "as_json", "constitution")
+
+
+def words_of(context: click.Context, name: str) -> list[str]:
+    """The words that repeat a verb for one character: every flag that was given."""
+    words = ["eval", str(context.info_name), "--constitution", name]
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if parameter.name in UNSAID or not given or not isinstance(parameter, click.Option):
+            continue
+        value = context.params[parameter.name or ""]
+        if isinstance(value, bool):
+            words.append((parameter.opts if value else parameter.secondary_opts or parameter.opts)[0])
+            continue
+        for one in value if isinstance(value, tuple | list) else (value,):
+            words += [parameter.opts[0], str(one)]
+    return words
+
+
+async def _evaluated(kind: Kind, session: Session) -> EvalResult:
+    try:
+        return await kind.evaluate(session)
+    finally:
+        await session.close()
+
+
+async def _sized(kind: Kind, session: Session) -> Result:
+    try:
+        sides = list(kind.size(session))
+    finally:
+        await session.close()
+    for side in sides:
+        say(side_words(side))
+    return Result(
+        f"eval {kind.name}",
+        run=session.run.id if session.run else session.constitution.run_id,
+        planned=sum(side.planned for side in sides),
+        done=sum(side.there for side in sides),
+        more=size_figures(sides),
+    )
+
+
+def side_words(side: Side) -> str:
+    """What asking one speaker would take, in a sentence."""
+    low, high = side.cost or (0.0, 0.0)
+    return (
+        f"{side.label} ({side.model.full}): {side.planned} answers planned, {side.there} there, "
+        f"{side.calls} calls to send; about {side.prompt_tokens:,} tokens in and at most "
+        f"{side.completion_tokens:,} out; about {max(1, round(side.seconds / 60))} minutes; "
+        f"{estimate_words(low, high, side.price)}."
+    )
+
+
+def size_figures(sides: Sequence[Side]) -> dict[str, Any]:
+    """All sides together, as `--json` prints them."""
+    known = all(side.price for side in sides)
+    return {
+        "dry_run": True,
+        "calls": sum(side.calls for side in sides),
+        "prompt_tokens": sum(side.prompt_tokens for side in sides),
+        "completion_tokens": sum(side.completion_tokens for side in sides),
+        "estimated_seconds": round(sum(side.seconds for side in sides)),
+        "estimated_usd_low": sum((side.cost or (0.0, 0.0))[0] for side in sides) if known else None,
+        "estimated_usd_high": sum((side.cost or (0.0, 0.0))[1] for side in sides) if known else None,
+    }
+
+
+def _told(kind: Kind, session: Session, result: EvalResult) -> Result:
+    """Keep the result, say it, and return it as the verb's."""
+    assert session.run is not None
+    result.run, result.constitution = session.run.id, session.constitution.name
+    result.constitution_sha256 = session.constitution.content_hash
+    result.requests = session.requests
+    result.cost_usd = round(sum(tally.cost_usd for tally in session.tallies), 6)
+    result.missing = session.missing
+    result.complete = not result.missing
+    path = keep(session.run, result)
+    _say(kind, result)
+    return Result(
+        f"eval {kind.name}",
+        status="done" if result.complete else "incomplete",
+        run=session.run.id,
+        planned=sum(tally.planned for tally in session.tallies),
+        done=sum(tally.done for tally in session.tallies),
+        failed=sum(tally.failed for tally in session.tallies),
+        requests=result.requests,
+        files=[str(path)],
+        cost_usd=result.cost_usd,
+        seconds=result.seconds,
+        more=_figures(session)
+        | {"headline": result.headline, "cells": [c.as_dict() for c in result.cells]},
+    )
+
+
+def _figures(session: Session) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for tally in session.tallies:
+        for name, value in figures_of(tally).items():
+            if isinstance(value, int | float):
+                found[name] = found.get(name, 0) + value
+    return found
+
+
+def _say(kind: Kind, result: EvalResult) -> None:
+    say(result.headline)
+    say()
+    for line in table_lines(result.cells):
+        say(line)
+    for caveat in result.caveats:
+        say(f"Note: {caveat}")
+    if not result.complete:
+        why = ", ".join(f"{count} {reason}" for reason, count in result.missing.items())
+        say(f"Incomplete ({why}): run the same command again to ask only for what is missing.")
+    price = f", {money(result.cost_usd)}" if result.cost_usd else ""
+    say(f"{kind.title}: {result.requests} requests{price}, {result.seconds:.0f} s.")
+
+
+def table_lines(cells: Sequence[Cell]) -> list[str]:
+    """Every cell as a line: what, of whom, about what, with its interval; aligned."""
+    rows = [
+        (
+            cell.measure,
+            f"{cell.speaker} − {cell.versus}" if cell.versus else cell.speaker,
+            cell.group,
+            with_interval(cell) + (" *" if cell.marked else ""),
+        )
+        for cell in cells
+    ]
+    widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
+    return ["  ".join([*(row[i].ljust(widths[i]) for i in range(3)), row[3]]).rstrip() for row in rows]
+
+
+def _reporter() -> Callable[[str, Standing], None]:
+    """Progress for the terminal and, inside a job, for its page."""
+    told, bars = ProgressReporter.from_environment(), dict[str, Bar]()
+
+    def report(stage: str, now: Standing) -> None:
+        bars.setdefault(stage, Bar(stage))(now.done, now.planned, now.failed)
+        told.update(stage=stage, done=now.done, planned=now.planned, failed=now.failed, figures=now.figures)
+        for row in now.history:
+            told.note_history(row)
+        if now.done + now.failed >= now.planned:
+            told.flush()
+
+    return report
