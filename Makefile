@@ -32,7 +32,7 @@ $(ENV)/bin/python:
 
 # The trainer too: a person who presses "Try it now" does not install packages.
 $(ENV)/.has-studio: $(ENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[local,train,together]"
+	$(BIN)/python -m pip install --quiet --editable ".[local,train,together,eval]"
 	touch $@
 
 $(ENV)/.has-dev: $(ENV)/bin/python pyproject.toml

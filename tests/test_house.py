@@ -38,7 +38,6 @@ PURE = {
     "voice": set(),
     "telling_apart": set(),
     "trials": None,
-    "evaluation/results": set(),
     "tuning/recipe": {"errors", "formats"},
     "tuning/presets": {"formats"},
     "tuning/endpoints/offer": set(),
@@ -62,7 +61,23 @@ EDGES = (
     "core.stages",
     "core.cli",
 )
-HEAVY = ("streamlit", "torch", "pandas", "vllm", "openai", "together", "trl", "transformers", "xllamacpp")
+PURE |= {
+    str(path.relative_to(PROJECT / "core").with_suffix("")): None
+    for path in (PROJECT / "core" / "evaluation").rglob("*.py")
+}
+HEAVY = (
+    "streamlit",
+    "torch",
+    "pandas",
+    "vllm",
+    "openai",
+    "together",
+    "trl",
+    "transformers",
+    "xllamacpp",
+    "sklearn",
+    "scipy",
+)
 
 
 def sources(folder: str) -> list[Path]:

@@ -157,7 +157,7 @@ class Session:
         return self.side(speaker, planned, there, characters, most)
 
     def side(self, speaker: Speaker, planned: int, there: int, characters: int, max_tokens: int) -> Side:
-        """The size of requests whose texts may not be known yet: `characters` are those of all open ones."""
+        """The size of requests whose texts may not be known yet: `characters` counts all open ones'."""
         calls, tokens = planned - there, round(characters / CHARACTERS_A_TOKEN)
         price = PriceTable(self.settings).lookup(speaker.model)
         cost = price and cost_range(price, calls=calls, prompt_tokens=tokens, max_tokens=max_tokens)
