@@ -24,6 +24,7 @@ from core.settings import Settings, redact, subprocess_environment
 from core.store.jsonl import write_json
 
 SHORTEST_SECRET = 8
+BEGIN_ANEW = "--again"
 LOOK_AGAIN_S = 0.02
 # What a cancel waits for after the grace: the wrapper's kill, then its own.
 WRAPPER_LIMIT_S = 1.0
@@ -71,8 +72,11 @@ class Jobs:
         if running:
             return running[0]
         asked = read_quietly(old.folder / "job.json") or {}
-        names = ("verb", "title", "subject", "argv", "page", "cwd")
-        return self._start({name: asked[name] for name in names} | {"resumes": job_id}, token)
+        names = ("verb", "title", "subject", "page", "cwd")
+        # What began anew goes on when it is resumed: a second new job may even be paid twice.
+        argv = [word for word in asked["argv"] if word != BEGIN_ANEW]
+        kept = {name: asked[name] for name in names}
+        return self._start({**kept, "argv": argv, "resumes": job_id}, token)
 
     def list(self, *, limit: int = 100, active_only: bool = False) -> list[Job]:
         """Jobs as they are now, newest first; none is kept back because another is damaged."""

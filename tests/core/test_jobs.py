@@ -241,6 +241,13 @@ def test_resume_runs_the_same_command_as_a_new_job_linked_to_the_old_one(jobs: J
     assert ended(jobs, new).state == "incomplete"
 
 
+def test_resuming_a_job_that_began_anew_goes_on_instead_of_beginning_anew_again(jobs: Jobs):
+    argv = [*python("raise SystemExit(3)"), "--again"]
+    old = ended(jobs, jobs.start(argv, verb="train", title="T", token="a"))
+    new = ended(jobs, jobs.resume(old.id, token="b"))
+    assert old.argv[-1] == "--again" and new.argv == old.argv[:-1]
+
+
 def test_resuming_from_two_tabs_runs_one_copy(jobs: Jobs, tmp_path: Path):
     script = (
         "import sys, os, time\nif not os.path.exists(sys.argv[1]): open(sys.argv[1], 'x'); sys.exit(3)\n"
