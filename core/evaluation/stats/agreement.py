@@ -41,8 +41,8 @@ def cohen_kappa(
     """Cohen's kappa (1960) of two raters of the same rows, with an interval by prompt.
 
     `labels` in their order, which weights need ("linear", "quadratic"; Cohen 1968); sorted unless given.
-    Each row is its own prompt unless `clusters` are given. The value is nan where both raters only ever used one
-    label: agreement beyond chance then has no meaning. Raises `RunError` where the lengths differ.
+    Each row is its own prompt unless `clusters` are given. The value is nan where both raters used one same
+    label only: agreement beyond chance then has no meaning. Raises `RunError` where the lengths differ.
     """
     if len(a) != len(b):
         raise RunError(f"{len(a)} labels against {len(b)}: both raters must have read the same rows.")
@@ -98,7 +98,7 @@ def position_consistency(
     rounds: int = 2000,
     seed: int = 0,
 ) -> Estimate:
-    """The share of pairs with the same verdict in both orders; a verdict names the answer, not its place."""
+    """The share of pairs with the same verdict in both orders; verdicts name the answer, not its place."""
     if len(one_order) != len(other_order):
         raise RunError(
             f"{len(one_order)} verdicts against {len(other_order)}: judge each pair in both orders."

@@ -15,14 +15,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import RunError
-from core.evaluation.stats.intervals import Estimate, Floats, Ints, normal_quantile, weight_blocks
+from core.evaluation.stats.intervals import (
+    Estimate,
+    Floats,
+    Ints,
+    student_quantile,
+    student_tails,
+    weight_blocks,
+)
 from core.evaluation.stats.ranks import rank_correlation
 
 Ties = Literal["rao-kupper", "davidson", "half"]
@@ -159,10 +165,10 @@ def shift(
 ) -> list[Shift]:
     """Each item's change from `before` to `after` in Elo points, prompts paired.
 
-    A prompt is drawn for both sides or neither, so what it does to both cancels. The interval and p are
-    normal with the bootstrap's standard error: percentiles of 2,000 rounds could not show the small p that
-    many traits ask for. Both rankings are centred, so a change is one against the mean of all items.
-    `n` counts the prompts in which the item stood.
+    A prompt is drawn for both sides or neither, so what it does to both cancels. Interval and p are
+    Student's with the bootstrap's standard error: percentiles of 2,000 rounds could not show the small p
+    that many traits ask for. Both rankings are centred, so a change is one against the mean of all items.
+    `n` counts the prompts in which the item stood; below two the interval is endless and p is 1.
     """
     model = _Model(_size(items), ridge, position, ties)
     for side in (before, after):
@@ -171,8 +177,9 @@ def shift(
     moved = (_whole(after, model).scores - _whole(before, model).scores)[0] * ELO
     errors = ((new - old) * ELO).std(axis=0, ddof=1)
     prompts = _prompts_of(before, after, model.size)
+    freedom = len(np.unique(np.concatenate([before.cluster, after.cluster]))) - 1
     return [
-        _shift(item, float(moved[item]), float(errors[item]), int(prompts[item]), level)
+        _shift(item, float(moved[item]), float(errors[item]), int(prompts[item]), freedom, level)
         for item in range(model.size)
     ]
 
@@ -428,12 +435,12 @@ def _prompts_of(before: Comparisons, after: Comparisons, size: int) -> Ints:
     return np.bincount(pairs[0].astype(np.int64), minlength=size)
 
 
-def _shift(item: int, moved: float, error: float, prompts: int, level: float) -> Shift:
+def _shift(item: int, moved: float, error: float, prompts: int, freedom: int, level: float) -> Shift:
     if prompts < 2 or error == 0.0:
         return Shift(item, Estimate(moved, float("-inf"), float("inf"), prompts), 1.0)
-    half = normal_quantile(level) * error
-    p = 2 * NormalDist().cdf(-abs(moved) / error)
-    return Shift(item, Estimate(moved, moved - half, moved + half, prompts), p)
+    half = student_quantile(level, freedom) * error
+    delta = Estimate(moved, moved - half, moved + half, prompts)
+    return Shift(item, delta, student_tails(moved / error, freedom))
 
 
 def _size(items: Items) -> int:
