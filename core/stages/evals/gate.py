@@ -1,0 +1,52 @@
+"""Whether people have found a judge fit to headline: their votes beside its verdicts on the same pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.evaluation.ratings import QUESTIONS, Verdict, Vote, calibrated, duel_id, standing
+from core.stages.evals.keeping import results_of
+from core.store.jsonl import Row, read_rows
+from core.store.runs import Run
+
+OUTCOMES = ("win", "tie", "loss")
+
+
+def human_gate(run: Run, judge: str) -> dict[str, Any] | None:
+    """What people's votes in this run say of a judge, None before anybody's first vote.
+
+    {"kappa", "low", "high", "n" (prompts), "pairs", "gate": "pass|caution|block|too few", "sentence"};
+    kappa is None where nothing was rated and judged. `judge` is the model's name as a result's
+    `judge["model"]` carries it. All questions count together. Raises RunError when a file cannot be read.
+    """
+    votes = [vote for vote in standing(votes_of(run)) if vote.choice != "skipped"]
+    if not votes:
+        return None
+    return calibrated(votes, verdicts_of(run, judge)).as_dict(judge)
+
+
+def votes_of(run: Run) -> list[Vote]:
+    """Every row of the run's votes in order, undone and skipped ones among them."""
+    rows = read_rows(run.folder / "ratings" / "votes.jsonl").rows
+    fields = Vote.__dataclass_fields__
+    return [Vote(**{name: value for name, value in row.items() if name in fields}) for row in rows]
+
+
+def verdicts_of(run: Run, judge: str | None = None) -> list[Verdict]:
+    """What a judge (any, for None) said in this run's coherence results, the newest word on a pair last."""
+    found: list[Verdict] = []
+    for result in reversed(results_of(run, "coherence", rows=True)):
+        if judge is None or (result.judge or {}).get("model") == judge:
+            found += [one for row in result.rows if (one := verdict_of(row)) is not None]
+    return found
+
+
+def verdict_of(row: Row) -> Verdict | None:
+    """A coherence row as a verdict; None where it is unscored or no question asks for its rubric."""
+    question = next((name for name, one in QUESTIONS.items() if one.rubric == row.get("group")), None)
+    if question is None or row.get("outcome") not in OUTCOMES:
+        return None
+    orders = [str(one) for one in row.get("verdicts") or ()]
+    pair = duel_id(str(row.get("asked", "")), str(row.get("text", "")), str(row.get("other", "")))
+    both = (orders[0], orders[1]) if len(orders) == 2 else None
+    return Verdict(pair, str(row["prompt"]), question, row["outcome"], both)
