@@ -1,0 +1,349 @@
+"""Whose answer is this? A classifier that tells a character from plain answers, and how far it errs. Pure.
+
+    known = train(texts, labels, prompts)            # labels such as "pirate", "neutral"
+    known.in_character(answers, "pirate")            # a probability for each answer
+    known.held_out["accuracy"]                       # on prompts that it did not learn from
+    known.trusted, known.reason
+
+TF-IDF features and logistic regression, balanced over labels; probabilities are calibrated by one
+temperature (Guo et al. 2017) on texts of prompts that were not learned from. Train it on what a teacher
+and a student wrote, never on the models that it will score: else it learns their habits by heart.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import RunError
+from core.evaluation.results import shown_share
+from core.evaluation.stats.classification import accuracy, macro_f1
+from core.evaluation.stats.intervals import Estimate, Floats, Statistic, by_cluster
+from core.evaluation.style_features import Features
+
+# How little the weights are held back; texts of a strong voice are told apart at any value near it.
+STRENGTH = 10.0
+# Fewer than this and a held-out accuracy says nothing.
+LEAST_TEXTS, LEAST_PROMPTS = 16, 8
+BINS = 5
+_TEMPERATURES = 10 ** np.linspace(-1.5, 1.5, 61)
+# A label that a fold never met is as good as impossible there.
+_NEVER = -30.0
+
+Log = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Features and weights. `scores` are log odds before calibration, texts × labels."""
+
+    labels: tuple[str, ...]
+    features: Features
+    regression: Any
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        prompts: Sequence[Hashable],
+        names: tuple[str, ...],
+    ) -> Model:
+        """Learned from texts; `names` are all labels, of which these texts may lack some."""
+        features = Features.of(texts, prompts)
+        matrix = features.matrix(texts)
+        if len(set(labels)) < 2 or not matrix.shape[1]:
+            return cls(names, features, None)
+        from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
+
+        regression = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=400, tol=1e-3)
+        with threadpool_limits(1):
+            regression.fit(matrix, labels)
+        return cls(names, features, regression)
+
+    def scores(self, texts: Sequence[str]) -> Log:
+        """One row a text; all zero for a text of which nothing is known."""
+        found = np.zeros((len(texts), len(self.labels)))
+        if self.regression is None or not len(texts):
+            return found
+        matrix = self.features.matrix(texts)
+        odds = self.regression.decision_function(matrix)
+        if odds.ndim == 1:
+            odds = np.stack([-odds / 2, odds / 2], axis=1)
+        known = np.asarray(matrix.getnnz(axis=1)) > 0
+        places = [self.labels.index(label) for label in self.regression.classes_]
+        all_labels = np.full_like(found, _NEVER)
+        all_labels[:, places] = odds
+        found[known] = all_labels[known]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A trained classifier with what is known of its errors.
+
+    `held_out` has "accuracy", "macro_f1" and "calibration_error" by prompt, each measured on prompts that
+    the measured copy did not learn from; `confusion[true][guessed]` counts those guesses. `chance` is
+    the accuracy of always guessing the most frequent label. `counts` are texts by label.
+    """
+
+    labels: tuple[str, ...]
+    model: Model
+    temperature: float
+    held_out: Mapping[str, Estimate]
+    confusion: Mapping[str, Mapping[str, int]]
+    counts: Mapping[str, int]
+    chance: float
+    trusted: bool
+    reason: str
+    kind: str = "words and letters"
+    notes: tuple[str, ...] = field(default=())
+
+    def probabilities(self, texts: Sequence[str]) -> Floats:
+        """Texts × labels, in the order of `labels`; every row sums to 1."""
+        return softmax(self.model.scores(texts) * self.temperature)
+
+    def in_character(self, texts: Sequence[str], name: str) -> Floats:
+        """How probable it is that each text is `name`'s. Raises RunError for a label never learned."""
+        if name not in self.labels:
+            raise RunError(f"The classifier knows {', '.join(self.labels)}, not {name}.")
+        return self.probabilities(texts)[:, self.labels.index(name)]
+
+    def guesses(self, texts: Sequence[str]) -> list[str]:
+        """The most probable label of each text; the first of equals."""
+        return [self.labels[place] for place in self.probabilities(texts).argmax(axis=1)]
+
+    def with_notes(self, notes: Sequence[str]) -> Classifier:
+        """The same, with sentences on where its texts are from."""
+        return replace(self, notes=tuple(notes))
+
+    def told(self, name: str) -> list[str]:
+        """The sentences that belong beside every number that it gives for a character."""
+        right = self.held_out["accuracy"]
+        others = [label for label in self.labels[1:] if label != name]
+        beside = f" and {sum(self.counts[label] for label in others)} of other characters" if others else ""
+        learned = (
+            f"A classifier says whose an answer sounds like. It learned from {self.counts.get(name, 0)} "
+            f"answers of {name}'s teacher and {self.counts[self.labels[0]]} plain ones{beside}, none of them "
+            f"by a trained model, and is right on {shown_share(right.value)} ({shown_share(right.low)} to "
+            f"{shown_share(right.high)}, {right.n} prompts) of those that it did not learn from."
+        )
+        doubt = [] if self.trusted else [f"The classifier cannot be trusted: {self.reason}."]
+        return [*doubt, learned, *self.notes]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a result says of it, as plain JSON."""
+        return {
+            "kind": self.kind,
+            "labels": list(self.labels),
+            "counts": dict(self.counts),
+            "held_out": {
+                name: {"value": one.value, "low": one.low, "high": one.high, "n": one.n}
+                for name, one in self.held_out.items()
+            },
+            "confusion": {true: dict(row) for true, row in self.confusion.items()},
+            "chance": self.chance,
+            "trusted": self.trusted,
+            "reason": self.reason,
+        }
+
+
+def train(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    prompts: Sequence[Hashable],
+    *,
+    seed: int = 0,
+    folds: int = 5,
+    first: str = "neutral",
+) -> Classifier:
+    """Learn whose texts are whose; `prompts` says what each text answers, `first` wins where all is equal.
+
+    Raises RunError where the columns differ in length or there is only one label, SettingsError without
+    scikit-learn. The same input gives the same classifier, in whatever order the rows come.
+    """
+    names = _checked(texts, labels, prompts, first)
+    # scikit-learn adds up in the order of rows; a fixed order makes the last digit the same as well.
+    order = sorted(range(len(texts)), key=lambda row: (str(prompts[row]), labels[row], texts[row]))
+    rows = Rows(texts, labels, prompts).only(order)
+    scores, fold_of = held_out_scores(rows, names, folds, seed)
+    guessed = _calibrated_across(scores, rows.labels, fold_of, names)
+    return judged(
+        rows,
+        guessed,
+        names,
+        model=Model.fit(rows.texts, rows.labels, rows.prompts, names),
+        temperature=temperature_of(scores, rows.labels, names),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Texts, whose they are, and what they answer: three columns of one length."""
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+    prompts: Sequence[Hashable]
+
+    def only(self, rows: Sequence[int]) -> Rows:
+        """Some of the rows, in the order given."""
+        return Rows(
+            [self.texts[row] for row in rows],
+            [self.labels[row] for row in rows],
+            [self.prompts[row] for row in rows],
+        )
+
+
+def _checked(
+    texts: Sequence[str], labels: Sequence[str], prompts: Sequence[Hashable], first: str
+) -> tuple[str, ...]:
+    if not len(texts) == len(labels) == len(prompts):
+        raise RunError(
+            f"{len(texts)} texts, {len(labels)} labels, {len(prompts)} prompts: give each text one of both."
+        )
+    names = sorted(set(labels), key=lambda label: (label != first, label))
+    if len(names) < 2:
+        raise RunError("A classifier needs texts of at least two sides: a character's and plain ones.")
+    return tuple(names)
+
+
+def folds_of(prompts: Sequence[Hashable], folds: int, seed: int) -> list[int]:
+    """The fold of each row: all rows of a prompt share one, and sizes differ by at most one prompt."""
+    unique = sorted(set(prompts), key=str)
+    random.Random(seed).shuffle(unique)
+    number = max(2, min(folds, len(unique)))
+    place = {prompt: index % number for index, prompt in enumerate(unique)}
+    return [place[prompt] for prompt in prompts]
+
+
+def held_out_scores(rows: Rows, names: tuple[str, ...], folds: int, seed: int) -> tuple[Log, list[int]]:
+    """Scores of every text by a model that met no text of its prompt, and each text's fold."""
+    fold_of = folds_of(rows.prompts, folds, seed)
+    scores = np.zeros((len(rows.texts), len(names)))
+    for fold in sorted(set(fold_of)):
+        learned = rows.only([row for row, one in enumerate(fold_of) if one != fold])
+        left = [row for row, one in enumerate(fold_of) if one == fold]
+        model = Model.fit(learned.texts, learned.labels, learned.prompts, names)
+        scores[left] = model.scores([rows.texts[row] for row in left])
+    return scores, fold_of
+
+
+def _calibrated_across(
+    scores: Log, labels: Sequence[str], fold_of: Sequence[int], names: tuple[str, ...]
+) -> Floats:
+    """Probabilities whose temperature comes from the other folds, so that their error is an honest one."""
+    found = np.zeros_like(scores)
+    folds = np.array(fold_of)
+    for fold in sorted(set(fold_of)):
+        others = folds != fold
+        known = [label for label, other in zip(labels, others, strict=True) if other]
+        found[~others] = softmax(scores[~others] * temperature_of(scores[others], known, names))
+    return found
+
+
+def temperature_of(scores: Log, labels: Sequence[str], names: Sequence[str]) -> float:
+    """The factor on scores that makes the labels least surprising, labels weighing the same.
+
+    Targets are Platt's (1999): a label seen n times is at most (n + 1) ÷ (n + 2) sure, so that
+    texts which are all told apart do not make for infinite certainty. 1 without any text.
+    """
+    if not len(labels):
+        return 1.0
+    places = np.array([names.index(label) for label in labels])
+    seen = np.bincount(places, minlength=len(names))
+    sure = ((seen + 1) / (seen + 2))[places]
+    rest = (1 - sure) / (len(names) - 1)
+    targets = np.repeat(rest[:, None], len(names), axis=1)
+    targets[np.arange(len(places)), places] = sure
+    weights = 1 / seen[places]
+    losses = [
+        float((weights * -(targets * _log_softmax(scores * factor)).sum(axis=1)).sum())
+        for factor in _TEMPERATURES
+    ]
+    return float(_TEMPERATURES[int(np.argmin(losses))])
+
+
+def softmax(scores: Log) -> Floats:
+    """Probabilities of scores, row by row."""
+    return np.exp(_log_softmax(scores))
+
+
+def _log_softmax(scores: Log) -> Log:
+    shifted = scores - scores.max(axis=1, keepdims=True) if len(scores) else scores
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+# ---- how far to trust it
+
+
+def judged(rows: Rows, guessed: Floats, names: tuple[str, ...], **parts: Any) -> Classifier:
+    """A classifier with what its held-out probabilities (texts × names) say of it."""
+    guesses = [names[place] for place in guessed.argmax(axis=1)]
+    right = [float(one == other) for one, other in zip(rows.labels, guesses, strict=True)]
+    held_out = {
+        "accuracy": by_cluster(accuracy(rows.labels, guesses), rows.prompts),
+        "macro_f1": by_cluster(macro_f1(rows.labels, guesses), rows.prompts),
+        "calibration_error": by_cluster(calibration_error(guessed.max(axis=1), right), rows.prompts),
+    }
+    counts = {name: list(rows.labels).count(name) for name in names}
+    chance = max(counts.values()) / len(rows.labels)
+    reason = _why_not_trusted(counts, len(set(rows.prompts)), held_out["accuracy"], chance)
+    return Classifier(
+        labels=names,
+        held_out=held_out,
+        confusion=_confusion(rows.labels, guesses, names),
+        counts=counts,
+        chance=chance,
+        trusted=not reason,
+        reason=reason,
+        **parts,
+    )
+
+
+def _why_not_trusted(counts: Mapping[str, int], prompts: int, right: Estimate, chance: float) -> str:
+    """Why the classifier says nothing; "" when it does."""
+    few = [f"{count} of {name}" for name, count in counts.items() if count < LEAST_TEXTS]
+    if few:
+        return f"too few texts to learn from ({', '.join(few)}; {LEAST_TEXTS} of each are needed)"
+    if prompts < LEAST_PROMPTS:
+        return f"too few prompts to learn from ({prompts}; {LEAST_PROMPTS} are needed)"
+    if right.low <= chance:
+        return (
+            f"it is right on {shown_share(right.value)} of texts of prompts it did not learn from "
+            f"({shown_share(right.low)} to {shown_share(right.high)}), which may be luck: guessing alone "
+            f"gives {shown_share(chance)}"
+        )
+    return ""
+
+
+def _confusion(
+    labels: Sequence[str], guesses: Sequence[str], names: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    found = {true: dict.fromkeys(names, 0) for true in names}
+    for true, guess in zip(labels, guesses, strict=True):
+        found[true][guess] += 1
+    return found
+
+
+def calibration_error(sureness: Sequence[float] | Floats, right: Sequence[float] | Floats) -> Statistic:
+    """Expected calibration error (Naeini et al. 2015): how far sureness is from being right, over bins.
+
+    A statistic of weighted rows: the mean over five bins of |mean sureness − share right|, by their rows.
+    """
+    sure, hit = np.asarray(sureness, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    bins = np.clip((sure * BINS).astype(int), 0, BINS - 1)
+    members = np.eye(BINS)[bins] if len(sure) else np.zeros((0, BINS))
+    gaps = members * (sure - hit)[:, None]
+
+    def statistic(weights: Floats) -> Floats:
+        total = weights.sum(axis=1)
+        off = np.abs(weights @ gaps).sum(axis=1)
+        return np.where(total > 0, off / np.maximum(total, 1e-300), np.nan)
+
+    return statistic

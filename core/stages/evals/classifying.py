@@ -1,0 +1,218 @@
+"""The classifier of one character, trained on what teachers and students wrote, never on what it scores.
+
+Texts come from the character's run and its trial: each prompt's teacher answer (the character's) and
+student answer (plain). Teachers of other characters are further labels, so that "not plain" does not
+yet mean "this character". Prompts that evaluations ask are left out on all sides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from core.constitution import Constitution
+from core.errors import CoreError, RunError
+from core.evaluation.classifier import LEAST_TEXTS, Classifier, train
+from core.evaluation.results import NEUTRAL
+from core.prompts import Prompt
+from core.records import prompt_id
+from core.settings import Settings
+from core.stages.distillation import Sources
+from core.stages.dpo_data import PairJob, dpo_path, pair_rows
+from core.stages.evals.session import Session
+from core.store.jsonl import Row, read_json
+from core.store.library import Library
+from core.store.runs import AnswerSet, Run, runs_of
+
+LEAST_PAIRS = LEAST_TEXTS
+# More teach no more and take longer; of another character a few are enough to know it.
+MOST_PAIRS, MOST_OF_OTHERS = 250, 60
+# Pairs that training drops for their length are as telling as any.
+STILL_TELLING = ("cut off", "too long")
+
+
+@dataclass(slots=True)
+class Learning:
+    """The three columns that a classifier learns from, and what to say about where they are from."""
+
+    name: str
+    plain: str
+    texts: list[str] = field(default_factory=list[str])
+    labels: list[str] = field(default_factory=list[str])
+    prompts: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def pairs(self) -> int:
+        """How many of the texts are the character's: as many are plain."""
+        return self.labels.count(self.name)
+
+    def add(self, text: str, label: str, prompt: str) -> None:
+        """One more text."""
+        self.texts.append(text)
+        self.labels.append(label)
+        self.prompts.append(prompt)
+
+    def add_pairs(self, rows: Iterable[Row]) -> None:
+        """Both sides of pairs, up to what is enough."""
+        for row in rows:
+            if self.pairs >= MOST_PAIRS:
+                break
+            self.add(row["chosen"], self.name, row["prompt"])
+            self.add(row["rejected"], self.plain, row["prompt"])
+
+
+def character_classifier(session: Session, *, asked: Iterable[str] = (), seed: int = 0) -> Classifier:
+    """The classifier of the session's character; its label is the character's name.
+
+    `asked` are texts of prompts that this evaluation asks; they and the general prompts of evaluations
+    are not learned from. Plain texts are labelled "neutral". Raises RunError with what to do when there
+    are fewer than 16 pairs, SettingsError without the eval extra.
+    """
+    learning = learn_from(session, asked=asked)
+    found = train(learning.texts, learning.labels, learning.prompts, seed=seed, first=learning.plain)
+    return found.with_notes(learning.notes)
+
+
+def learn_from(session: Session, *, asked: Iterable[str] = ()) -> Learning:
+    """What the character's classifier learns from, see `character_classifier`. Raises RunError."""
+    name = session.constitution.name
+    learning = Learning(name, plain_label(name))
+    avoided = {prompt_id(text) for text in (*asked, *_kept_for_evaluation(session.settings))}
+    runs = [session.run] if session.run else []
+    for run in runs:
+        learning.add_pairs(_pairs_of(run, avoided))
+    if learning.pairs < LEAST_PAIRS:
+        _look_further(learning, session, avoided)
+    if learning.pairs < LEAST_PAIRS:
+        raise RunError(_too_few(name, learning.pairs))
+    _add_others(learning, session, avoided)
+    return learning
+
+
+def plain_label(name: str) -> str:
+    """What plain texts are called: "neutral", unless that is the character's own name."""
+    return "plain" if name == NEUTRAL else NEUTRAL
+
+
+def _too_few(name: str, pairs: int) -> str:
+    return (
+        f"The classifier of {name} learns from {LEAST_PAIRS} pairs of a teacher's and a student's answer or "
+        f"more, and there are {pairs}. Make them on the Data page, or with: "
+        f"character teacher --constitution {name} … and character student --constitution {name} …, "
+        f"or on the embedded model with: character trial {name}"
+    )
+
+
+def _kept_for_evaluation(settings: Settings) -> list[str]:
+    library = Library(settings)
+    return [text for part in ("preferences", "robustness") for text in library.general_prompts(part)]
+
+
+# ---- pairs of this character
+
+
+def _pairs_of(run: Run, avoided: set[str]) -> Iterator[Row]:
+    """The telling pairs of a run, then of its trial: the first sample of each prompt before the second."""
+    for one in (run, Run(run.folder / "trial")):
+        sources = _sources(one)
+        if sources is None:
+            continue
+        rows = [
+            row
+            for row in pair_rows(one, sources, PairJob(), lambda prompt, row: 0)
+            if _is_telling(row["dropped"]) and row["prompt"] not in avoided
+        ]
+        yield from sorted(rows, key=lambda row: row["sample"])
+
+
+def _is_telling(dropped: str | None) -> bool:
+    return dropped is None or dropped.startswith(STILL_TELLING)
+
+
+def _sources(run: Run) -> Sources | None:
+    """The teacher and the plain student used last; an answer under an adapter is nobody's plain answer."""
+    if not (run.folder / "run.json").is_file():
+        return None
+    teachers = [one for one in run.answer_sets("teacher") if _is_plain(one)]
+    students = [one for one in run.answer_sets("student") if _is_plain(one)]
+    return Sources(teachers[0], students[0]) if teachers and students else None
+
+
+def _is_plain(answers: AnswerSet) -> bool:
+    return not answers.settings.get("engine", {}).get("adapter") and answers.used_at > 0
+
+
+def _look_further(learning: Learning, session: Session, avoided: set[str]) -> None:
+    """Pairs of earlier versions of the character, then of a DPO file that came from elsewhere."""
+    own = session.run.id if session.run else session.constitution.run_id
+    for run in runs_of(session.settings, learning.name):
+        if run.id != own and learning.pairs < LEAST_PAIRS:
+            before = learning.pairs
+            learning.add_pairs(_pairs_of(run, avoided))
+            if learning.pairs > before:
+                earlier = f"an earlier version of {learning.name} ({run.id})"
+                learning.notes.append(f"The classifier learned from answers of {earlier}.")
+    if learning.pairs < LEAST_PAIRS:
+        for path in sorted((session.settings.data_path / "dpo").glob(f"*/{learning.name}.jsonl")):
+            learning.add_pairs(
+                row for row in _pairs_in(path.parent.name, session) if row["prompt"] not in avoided
+            )
+
+
+def _pairs_in(student: str, session: Session) -> Iterator[Row]:
+    """The pairs of a DPO file, as rows."""
+    path = dpo_path(session.settings, student, session.constitution.name)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        (user, chosen), (_, rejected) = row["chosen"], row["rejected"]
+        yield {
+            "prompt": prompt_id(user["content"]),
+            "chosen": chosen["content"],
+            "rejected": rejected["content"],
+        }
+
+
+# ---- other characters
+
+
+def _add_others(learning: Learning, session: Session, avoided: set[str]) -> None:
+    """A label for each other character whose teacher wrote enough."""
+    for name, run in sorted(_other_runs(session.settings, session.constitution).items()):
+        texts = _spoken_by(run, avoided)
+        if len(texts) >= LEAST_TEXTS:
+            for prompt, text in texts[:MOST_OF_OTHERS]:
+                learning.add(text, name, prompt)
+
+
+def _other_runs(settings: Settings, constitution: Constitution) -> dict[str, Run]:
+    """The newest run of every other character."""
+    found: dict[str, tuple[float, Run]] = {}
+    for path in settings.runs_path.glob("*/run.json"):
+        try:
+            frozen = read_json(path) or {}
+            name, created = frozen["constitution"]["name"], frozen["created"]
+        except (CoreError, KeyError, TypeError):
+            # A damaged run of somebody else is no reason to stop.
+            continue
+        if name not in (constitution.name, NEUTRAL) and created > found.get(name, (0.0,))[0]:
+            found[name] = (created, Run(path.parent))
+    return {name: run for name, (_, run) in found.items()}
+
+
+def _spoken_by(run: Run, avoided: set[str]) -> list[tuple[str, str]]:
+    """(prompt id, text) of what a run's teacher wrote, or its trial's, one a prompt."""
+    found: dict[str, str] = {}
+    for one in (run, Run(run.folder / "trial")):
+        teachers = [answers for answers in one.answer_sets("teacher") if _is_plain(answers)]
+        for row in teachers[0].iter_rows() if teachers else ():
+            if row["prompt"] not in avoided and row["text"].strip():
+                found.setdefault(row["prompt"], row["text"])
+    return list(found.items())
+
+
+def prompts_of_training(run: Run) -> list[Prompt]:
+    """Every prompt that the run or its trial ever asked a teacher or a student."""
+    trial = Run(run.folder / "trial")
+    return [prompt for one in (run, trial) for prompt in one.prompts().values()]
