@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import state
+from app.check_kinds import ABOUTS
 from app.sidebar import character_switcher
 
 st.set_page_config(
@@ -34,6 +35,8 @@ PAGES = {
     ],
     "Check": [
         st.Page("views/before_after.py", title="Before and after", icon=":material/compare:"),
+        *(st.Page(about.view, title=about.title, icon=about.icon) for about in ABOUTS),
+        st.Page("views/report.py", title="Report", icon=":material/article:"),
     ],
     "Work": [
         st.Page("views/jobs.py", title="Jobs", icon=":material/pending_actions:"),

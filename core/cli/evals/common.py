@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from core.cli.options import (
 from core.cli.output import Bar, Result, finish, merge, say
 from core.cli.select import names_of
 from core.cli.telling import figures_of
+from core.errors import SettingsError
 from core.evaluation.results import Cell, EvalResult, with_interval
 from core.jobs import ProgressReporter
 from core.names import ModelName, parse_model
@@ -108,8 +110,44 @@ def model_of(name: str, flags: dict[str, Any]) -> ModelName:
     return parse_model(name, provider=flags.get("provider"), default=PROVIDER)
 
 
+# While a page only wants to know the size, a command hands its kind over here instead of running it.
+_handed_over: ContextVar[list[tuple[Kind, dict[str, Any]]] | None] = ContextVar("handed over", default=None)
+
+
+def sides_of(command: click.Command, words: Sequence[str]) -> list[Side]:
+    """What a command with these flags would ask of whom: its dry run, for pages. Sends and writes nothing.
+
+    `words` are its flags for one character. Raises CoreError as the command would, SettingsError for
+    flags that do not fit.
+    """
+    found: list[tuple[Kind, dict[str, Any]]] = []
+    token = _handed_over.set(found)
+    try:
+        command.main(list(words), standalone_mode=False)
+    except click.UsageError as error:
+        raise SettingsError(error.format_message()) from error
+    finally:
+        _handed_over.reset(token)
+    return [side for kind, flags in found for side in _sides(kind, flags)]
+
+
+def _sides(kind: Kind, flags: dict[str, Any]) -> list[Side]:
+    settings = load_settings(data=flags["data"])
+    scope = Scope(flags["constitution"], flags["run_id"])
+    constitution = load_character(scope, settings)
+    session = Session(constitution, settings, existing_run(scope, constitution, settings))
+    session.concurrency, session.fixed_concurrency = flags["concurrency"], flags["fixed_concurrency"]
+    try:
+        return list(kind.size(session))
+    finally:
+        asyncio.run(session.close())
+
+
 def run_kind(kind: Kind, flags: dict[str, Any]) -> None:
     """Run or size an evaluation for every character named, tell of it, and exit."""
+    if (handed := _handed_over.get()) is not None:
+        handed.append((kind, flags))
+        return
     settings = load_settings(data=flags["data"])
     ledger = Ledger(flags["budget"])
     total: Result | None = None

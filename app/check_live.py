@@ -1,0 +1,70 @@
+"""A measurement under way: which part, how far, what it costs, and the button that stops it."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from app import state
+from app.check_kinds import About
+from app.check_words import who
+from app.job_card import dotted, draw_ended_badly, draw_progress
+from app.job_reads import history_of
+from app.launch import active_job, cancel, last_job
+from app.wording import duration
+from core.jobs import Job
+
+INCOMPLETE = "It ran to its end, but some answers could not be had. Going on asks only for those."
+
+
+def draw_live(about: About, name: str, was_running: bool) -> None:
+    """The measurement that runs; when one begins or ends, the whole page is drawn once more."""
+    job = active_job(about.subject(name))
+    if was_running != (job is not None):
+        st.rerun()
+    if job is None:
+        return
+    with st.container(border=True, key=f"check-live-{about.kind}"):
+        draw_running(about, job)
+    state.show_sayings()
+
+
+def draw_running(about: About, job: Job) -> None:
+    """What is done, the part under way, the button."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(gap=None):
+            st.subheader(f"{about.title}: measuring", anchor=False)
+            st.caption(
+                f"For {duration(time.time() - job.started)} now. It goes on when you close this window."
+            )
+        st.button(
+            "Stop",
+            key=f"stop:{job.id}",
+            icon=":material/stop_circle:",
+            on_click=cancel,
+            args=(job.id, about.page),
+            help="Finished answers are kept; it can go on.",
+        )
+    draw_progress(job)
+    st.caption(dotted(done_words(job)))
+
+
+def done_words(job: Job) -> str:
+    """The parts that are done already."""
+    now = job.progress.stage if job.progress else ""
+    done = [stage_words(stage) for stage in history_of(job).totals if stage and stage != now]
+    return f"Done: {', '.join(done)}" if done else "Finished answers are kept, whatever happens."
+
+
+def stage_words(stage: str) -> str:
+    """A part of the work: "base answers" → "answers before training"."""
+    label, _, rest = stage.rpartition(" ")
+    return f"{rest} ({who(label).lower()})" if rest == "answers" and label else stage
+
+
+def draw_ended(about: About, name: str) -> None:
+    """What became of the last measurement, where it did not finish, and the button that goes on."""
+    job = last_job(about.subject(name))
+    if job is not None and not job.active and job.state != "done":
+        draw_ended_badly(about.subject(name), about.page, INCOMPLETE)
