@@ -136,8 +136,8 @@ def mean_by_cluster(
 ) -> Estimate:
     """The mean of the clusters' means, with the interval described above; every prompt counts once.
 
-    With fewer than two clusters the interval is all of `bounds`; where all agree it is that of `unanimous`, so
-    it is never of zero width. Raises `RunError` where values lie outside `bounds`, or the lengths differ.
+    With fewer than two clusters the interval is all of `bounds`; where all agree it is of `unanimous`, and
+    never of zero width. Raises `RunError` where values lie outside `bounds`, or the lengths differ.
     """
     means = cluster_means(values, clusters)
     _check_bounds(means, bounds)
