@@ -22,7 +22,8 @@ class Provider:
     """An endpoint that speaks the OpenAI protocol, and how its dialect differs.
 
     `penalty_field` is its name for the repetition penalty, None where it would refuse one. `takes_n`
-    says that one request may ask for several answers. `at_once` is how many requests it is sent at
+    says that one request may ask for several answers, `tells_logprobs` that an answer may bring the
+    log-probabilities of its first token. `at_once` is how many requests it is sent at
     most when nobody says otherwise, `start` with how many it begins.
     """
 
@@ -34,12 +35,17 @@ class Provider:
     can_prefill: bool = False
     max_tokens_field: str = "max_tokens"
     takes_n: bool = False
+    tells_logprobs: bool = False
     at_once: int = 64
     start: int = 20
 
     def has_fixed_sampling(self, model: str) -> bool:
         """Whether the model refuses a temperature: OpenAI's reasoning models do."""
         return self.name == "openai" and bool(re.match(r"(o\d|gpt-5)", model))
+
+    def gives_logprobs(self, model: str) -> bool:
+        """Whether a model's choice can be read off its first token: OpenAI's reasoning models hide it."""
+        return self.tells_logprobs and not self.has_fixed_sampling(model)
 
     @property
     def runs_here(self) -> bool:
@@ -54,7 +60,15 @@ PROVIDERS: dict[str, Provider] = {
     spec.name: spec
     for spec in (
         Provider(
-            "local", "On this computer", "", None, "repeat_penalty", can_prefill=True, at_once=8, start=8
+            "local",
+            "On this computer",
+            "",
+            None,
+            "repeat_penalty",
+            can_prefill=True,
+            tells_logprobs=True,
+            at_once=8,
+            start=8,
         ),
         Provider("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         Provider("together", "Together", "https://api.together.ai/v1", "TOGETHER_API_KEY"),
@@ -65,6 +79,7 @@ PROVIDERS: dict[str, Provider] = {
             "OPENAI_API_KEY",
             penalty_field=None,
             max_tokens_field="max_completion_tokens",
+            tells_logprobs=True,
         ),
         Provider(
             "vllm",
@@ -72,6 +87,7 @@ PROVIDERS: dict[str, Provider] = {
             "http://127.0.0.1:8000/v1",
             can_prefill=True,
             takes_n=True,
+            tells_logprobs=True,
             at_once=256,
             start=64,
         ),
@@ -79,7 +95,17 @@ PROVIDERS: dict[str, Provider] = {
         Provider(
             "lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", None, "repeat_penalty", at_once=4, start=4
         ),
-        Provider("fake", "Fake (tests only)", "", None, None, can_prefill=True, at_once=8, start=8),
+        Provider(
+            "fake",
+            "Fake (tests only)",
+            "",
+            None,
+            None,
+            can_prefill=True,
+            tells_logprobs=True,
+            at_once=8,
+            start=8,
+        ),
     )
 }
 
@@ -268,6 +294,12 @@ def maker_names(model: str) -> tuple[str, ...]:
     """Names that would give away the model behind an answer ("ChatGLM", "Zhipu"); may be empty."""
     family = _family_of(model)
     return family[2] if family else ()
+
+
+def family_of(model: str) -> str | None:
+    """The family that a model comes from ("Llama"), None where its name tells of none that is known."""
+    family = _family_of(model)
+    return family[1] if family else None
 
 
 def _family_of(model: str) -> tuple[str, str, tuple[str, ...]] | None:

@@ -31,7 +31,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to draw an answer. `max_tokens` counts generated tokens, reasoning included."""
+    """How to draw an answer. `max_tokens` counts generated tokens, reasoning included.
+
+    With `top_logprobs`, the answer brings the log-probabilities of that many first tokens, where the
+    endpoint can tell them (`names.Provider.gives_logprobs`).
+    """
 
     temperature: float = 0.7
     top_p: float = 0.95
@@ -39,9 +43,14 @@ class Sampling:
     repetition_penalty: float | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    top_logprobs: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Every field that decides an answer, as plain JSON."""
+        """Every field that decides an answer, as plain JSON; `top_logprobs` only where it is asked for."""
+        # Left out at 0: a row's key hashes this, and older rows were asked without it.
+        return self._drawn() | ({"top_logprobs": self.top_logprobs} if self.top_logprobs else {})
+
+    def _drawn(self) -> dict[str, Any]:
         return {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -98,7 +107,8 @@ class Completion:
     """One answer. `finish_reason` "length" means that it was cut off at `max_tokens`.
 
     `served_model` and `provider` are what the endpoint says answered, which may differ from what was
-    asked for.
+    asked for. `first_logprobs` maps what could have been the first token to its log-probability; None
+    unless it was asked for and told.
     """
 
     text: str
@@ -110,6 +120,7 @@ class Completion:
     provider: str | None = None
     attempts: int = 1
     seconds: float = 0.0
+    first_logprobs: dict[str, float] | None = None
 
 
 # Made once: `json.dumps` would make an encoder at every call.

@@ -8,6 +8,7 @@ questions. A script comes first: texts and completions are given, exceptions rai
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import re
 from collections.abc import Iterable, Sequence
@@ -93,6 +94,10 @@ class FakeEngine:
         if isinstance(scripted, Completion):
             return scripted
         text = reply(messages, sampling) if scripted is None else scripted
+        if sampling.top_logprobs and scripted is None:
+            odds = letter_odds(messages)
+            text = max(odds, key=odds.__getitem__)
+            return Completion(text, "length", served_model=self.model, first_logprobs=odds)
         return _cut(Completion(text, "stop", served_model=self.model), messages, sampling.max_tokens)
 
     async def complete_several(
@@ -128,6 +133,13 @@ def reply(messages: Sequence[Message], sampling: Sampling) -> str:
         return _list(question, request, chance)
     system = "\n".join(message.content for message in messages if message.role == "system")
     return _spoken(question, chance) if not system else f"{_voice(system)}! {_spoken(question, chance)}"
+
+
+def letter_odds(messages: Sequence[Message]) -> dict[str, float]:
+    """Log-probabilities of "A" and "B" by rule, as the first token of an answer."""
+    chance = random.Random(content_hash([message.as_dict() for message in messages]))
+    first = 0.05 + 0.9 * chance.random()
+    return {"A": math.log(first), "B": math.log(1 - first)}
 
 
 def _voice(system: str) -> str:

@@ -131,6 +131,8 @@ class OpenAICompatible:
             body["stop"] = list(sampling.stop)
         if sampling.repetition_penalty is not None and dialect.penalty_field:
             body[dialect.penalty_field] = sampling.repetition_penalty
+        if sampling.top_logprobs and dialect.gives_logprobs(self.model):
+            body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
         if last == "assistant" and dialect.name == "vllm":
             body |= {"add_generation_prompt": False, "continue_final_message": True}
         return body

@@ -13,6 +13,8 @@ from core.engines.failures import Trouble, trouble_in_body, trouble_of
 from core.records import Completion, Usage
 
 Json = dict[str, Any]
+# Servers write "impossible" as minus infinity, which is no JSON; this is as good as never.
+LEAST_LOGPROB = -1e4
 
 
 def read_answer(status: int, data: bytes, headers: Mapping[str, str]) -> Json:
@@ -58,7 +60,8 @@ def check_choice(choice: Mapping[str, Any]) -> None:
     if not isinstance(message, dict):
         raise Trouble("empty", "the answer holds no message", status=200)
     content = message.get("content")
-    if isinstance(content, str) and content.strip():
+    if isinstance(content, str) and (content.strip() or _first_logprobs(choice)):
+        # One token that is a space is an answer where its log-probabilities were asked for.
         return
     if _reasoning_of(message) and finish == "length":
         raise Trouble("exhausted", "all tokens went into reasoning and none into an answer", status=200)
@@ -79,7 +82,24 @@ def _completion(body: Json, choice: Json, usage: Usage, cost: float | None, seco
         served_model=_text(body.get("model")),
         provider=_text(body.get("provider")),
         seconds=round(seconds, 3),
+        first_logprobs=_first_logprobs(choice),
     )
+
+
+def _first_logprobs(choice: Mapping[str, Any]) -> dict[str, float] | None:
+    """What could have stood first, with its log-probability; None where the server does not tell."""
+    content = _object(choice.get("logprobs")).get("content")
+    first = _object(content[0]) if isinstance(content, list) and content else {}
+    several = first.get("top_logprobs")
+    found: dict[str, float] = {}
+    for one in several if isinstance(several, list) else ():
+        token, value = _object(one).get("token"), _object(one).get("logprob")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        # Above 0, or not a number, is no log-probability.
+        if isinstance(token, str) and value <= 0:
+            found[token] = max(float(value), LEAST_LOGPROB)
+    return found or None
 
 
 def _usage(value: Any, answers: int) -> Usage:

@@ -282,7 +282,7 @@ class Writer:
         if isinstance(result, EngineError):
             return result
         text, reasoning = strip_reasoning(result.text, prefilled=self._prefilled)
-        if not text:
+        if not text and result.first_logprobs is None:
             return EngineError(
                 "the answer is all reasoning and no text; raise --max-tokens",
                 kind="exhausted",
@@ -307,6 +307,8 @@ class Writer:
             "served_model": completion.served_model,
             "seconds": completion.seconds,
         }
+        if completion.first_logprobs is not None:
+            row["first_logprobs"] = completion.first_logprobs
         return row if completion.provider is None else {**row, "provider": completion.provider}
 
     def count(self, completion: Completion) -> None:
