@@ -130,8 +130,8 @@ class Classifier:
         beside = f" and {sum(self.counts[label] for label in others)} of other characters" if others else ""
         learned = (
             f"A classifier says whose an answer sounds like. It learned from {self.counts.get(name, 0)} "
-            f"answers of {name}'s teacher and {self.counts[self.labels[0]]} plain ones{beside}, none of them "
-            f"by a trained model, and is right on {shown_share(right.value)} ({shown_share(right.low)} to "
+            f"answers of {name}'s teacher and {self.counts[self.labels[0]]} plain ones{beside}, none by a "
+            f"trained model, and is right on {shown_share(right.value)} ({shown_share(right.low)} to "
             f"{shown_share(right.high)}, {right.n} prompts) of those that it did not learn from."
         )
         doubt = [] if self.trusted else [f"The classifier cannot be trusted: {self.reason}."]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from core.constitution import Constitution
 from core.errors import CoreError, RunError
 from core.evaluation.classifier import LEAST_TEXTS, Classifier, train
 from core.evaluation.results import NEUTRAL
-from core.prompts import Prompt
 from core.records import prompt_id
 from core.settings import Settings
 from core.stages.distillation import Sources
@@ -30,6 +30,21 @@ LEAST_PAIRS = LEAST_TEXTS
 MOST_PAIRS, MOST_OF_OTHERS = 250, 60
 # Pairs that training drops for their length are as telling as any.
 STILL_TELLING = ("cut off", "too long")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierChoice:
+    """Which classifier listens: "words" (and letters), or "modernbert" with the weights to start from."""
+
+    kind: Literal["words", "modernbert"] = "words"
+    model: str | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        """What decides a result, as plain JSON."""
+        return {"kind": self.kind, "model": self.model}
+
+
+WORDS = ClassifierChoice()
 
 
 @dataclass(slots=True)
@@ -63,6 +78,11 @@ class Learning:
             self.add(row["rejected"], self.plain, row["prompt"])
 
 
+def classifier_of(choice: ClassifierChoice, session: Session, *, asked: Iterable[str] = ()) -> Classifier:
+    """The classifier of the character that a person chose. Raises as `character_classifier`."""
+    return character_classifier(session, asked=asked)
+
+
 def character_classifier(session: Session, *, asked: Iterable[str] = (), seed: int = 0) -> Classifier:
     """The classifier of the session's character; its label is the character's name.
 
@@ -73,6 +93,11 @@ def character_classifier(session: Session, *, asked: Iterable[str] = (), seed: i
     learning = learn_from(session, asked=asked)
     found = train(learning.texts, learning.labels, learning.prompts, seed=seed, first=learning.plain)
     return found.with_notes(learning.notes)
+
+
+def check_pairs(session: Session) -> None:
+    """Raise RunError where there is too little for a classifier; reads only."""
+    learn_from(session)
 
 
 def learn_from(session: Session, *, asked: Iterable[str] = ()) -> Learning:
@@ -98,8 +123,8 @@ def plain_label(name: str) -> str:
 
 def _too_few(name: str, pairs: int) -> str:
     return (
-        f"The classifier of {name} learns from {LEAST_PAIRS} pairs of a teacher's and a student's answer or "
-        f"more, and there are {pairs}. Make them on the Data page, or with: "
+        f"The classifier of {name} learns from at least {LEAST_PAIRS} pairs of a teacher's and a student's "
+        f"answer, and there are {pairs}. Make them on the Data page, or with: "
         f"character teacher --constitution {name} … and character student --constitution {name} …, "
         f"or on the embedded model with: character trial {name}"
     )
@@ -212,7 +237,10 @@ def _spoken_by(run: Run, avoided: set[str]) -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def prompts_of_training(run: Run) -> list[Prompt]:
-    """Every prompt that the run or its trial ever asked a teacher or a student."""
-    trial = Run(run.folder / "trial")
-    return [prompt for one in (run, trial) for prompt in one.prompts().values()]
+def trained_prompts(session: Session) -> set[str]:
+    """The ids of every prompt that a teacher was asked in the session's run or its trial: trained on."""
+    if session.run is None:
+        return set()
+    runs = (session.run, Run(session.run.folder / "trial"))
+    sets = [answers for run in runs for answers in run.answer_sets("teacher")]
+    return {row["prompt"] for answers in sets for row in answers.iter_plan()}
