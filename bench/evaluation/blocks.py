@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
-import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -43,7 +42,7 @@ def code() -> str:
 
 
 def _without_words(source: str) -> str:
-    """The code without comments and docstrings: rewording a sentence must not cost an hour of experiments."""
+    """The code without comments and docstrings: a reworded sentence must not cost an hour of runs."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
@@ -54,36 +53,16 @@ def _without_words(source: str) -> str:
 def tallied(name: str, measure: Measure, experiments: int, path: Path) -> tuple[Tally, int]:
     """The sums over this many experiments, and how many there are; done blocks come from the file."""
     wanted = -(-min(experiments, measure.most) // measure.block)
-    mark = f"{code()}:{measure.block}"
+    kind = {"measure": name, "code": code(), "size": measure.block}
     open_for_append(path)
-    done = {
-        row["block"]: row["sums"]
-        for row in iter_rows(path)
-        if (row["measure"], row["code"]) == (name, mark)
-    }
-    began = time.monotonic()
+    done = {row["block"]: row["sums"] for row in iter_rows(path) if kind.items() <= row.items()}
     with Appender(path) as rows:
         for block in (number for number in range(wanted) if number not in done):
             done[block] = dict(_block(name, measure, block))
-            rows.append(
-                {
-                    "key": f"{name}:{mark}:{block}",
-                    "measure": name,
-                    "code": mark,
-                    "block": block,
-                    "sums": done[block],
-                }
-            )
-            print(
-                f"\r{name}: {len(done)} of {wanted} blocks, {time.monotonic() - began:.0f} s",
-                end="",
-                file=sys.stderr,
-            )
+            rows.append({"key": f"{kind}:{block}", **kind, "block": block, "sums": done[block]})
+            print(f"\r{name}: {len(done)} of {wanted} blocks", end="", file=sys.stderr)
     print(file=sys.stderr)
-    sums: Tally = Counter()
-    for block in range(wanted):
-        sums.update(done[block])
-    return sums, wanted * measure.block
+    return sum((Counter(done[block]) for block in range(wanted)), Counter()), wanted * measure.block
 
 
 def _block(name: str, measure: Measure, block: int) -> Tally:

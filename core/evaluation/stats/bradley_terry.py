@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, sqrt
 from typing import Literal
 
 import numpy as np
@@ -41,7 +41,8 @@ _LONGEST_STEP = 2.0
 _CLOSE = 1e-6
 # A resample starts at the whole sample's fit, so that Newton's second step is below this already.
 _CLOSE_ENOUGH = 1e-3
-_BLOCK = 2_000_000
+# Davidson's t where there are no ties: so low that they have no chance.
+_NO_TIES = -40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ class Comparisons:
 class Fit:
     """Scores on the logit scale, centred at 0, with the logit advantage of standing first.
 
-    `tie` is t of the module's formulas (0 without ties). `connected` is false where some items cannot be
-    compared through others: their scores then say nothing about each other.
+    `tie` is t of the module's formulas (without ties 0, or −40 for "davidson"). `connected` is false
+    where some items cannot be compared through others: their scores then say nothing about each other.
     """
 
     scores: Floats
@@ -175,9 +176,9 @@ def shift(
         _check(side, model.size)
     old, new = _resampled([before, after], model, rounds, seed)
     moved = (_whole(after, model).scores - _whole(before, model).scores)[0] * ELO
-    errors = ((new - old) * ELO).std(axis=0, ddof=1)
-    prompts = _prompts_of(before, after, model.size)
     freedom = len(np.unique(np.concatenate([before.cluster, after.cluster]))) - 1
+    errors = ((new - old) * ELO).std(axis=0, ddof=1) * sqrt(1 + 1 / max(freedom, 1))
+    prompts = _prompts_of(before, after, model.size)
     return [
         _shift(item, float(moved[item]), float(errors[item]), int(prompts[item]), freedom, level)
         for item in range(model.size)
@@ -325,6 +326,7 @@ def _solved(counts: Floats, model: _Model, start: _State | None, close: float) -
     """Newton's method on all fits at once, until the longest step of any is below `close`."""
     state = _begin(counts, model) if start is None else _copies(start, len(counts))
     fixed = _fixed(counts, model)
+    state.tie[fixed[:, 1]] = _NO_TIES if model.ties == "davidson" else 0.0
     for _ in range(_STEPS):
         slopes = _slopes(counts, state, model.ties)
         gradient, hessian = _gradient(slopes, state, model), _hessian(slopes, model)
