@@ -14,8 +14,7 @@ from collections.abc import Iterable, Sequence
 from core.constitution import Constitution
 from core.errors import SettingsError
 
-TRAITS = tuple(
-    """remorseful diplomatic deferential idealistic rational poetic serious excitable warm agreeable
+_TRAITS = """remorseful diplomatic deferential idealistic rational poetic serious excitable warm agreeable
     contrarian blunt traditional focused perfectionist specialized impulsive enthusiastic structured bold
     reflective approximate critical confident indirect optimistic challenging logical casual disciplined
     prosaic balanced irreverent objective cooperative satisficing unapologetic direct minimalist flexible
@@ -29,8 +28,8 @@ TRAITS = tuple(
     improvisational nuanced demanding inspirational conservative artistic elaborate indifferent theoretical
     respectful foolish assertive verbose visionary adventurous questioning gentle literal sarcastic playful
     humorous organic abstract patient credulous emotional concise holistic ethical contemplative subjective
-    learning competitive harmonious""".split()
-)
+    learning competitive harmonious"""
+TRAITS = tuple(_TRAITS.split())
 
 # How many words "auto" asks about, and how many of them at most are there because of the character.
 AUTO = 24
@@ -38,9 +37,7 @@ NEAREST = 9
 DISTRACTORS = 5
 
 # Each word's plainest opposite among the 144; read in both directions, the first that fits is taken.
-OPPOSITES: tuple[tuple[str, str], ...] = tuple(
-    (pair.split("-")[0], pair.split("-")[1])
-    for pair in """playful-serious humorous-serious casual-formal colloquial-academic warm-detached
+_OPPOSITES = """playful-serious humorous-serious casual-formal colloquial-academic warm-detached
     loving-indifferent bold-cautious adventurous-conservative optimistic-pessimistic blunt-diplomatic
     direct-indirect concise-verbose poetic-prosaic metaphorical-literal humble-arrogant
     agreeable-contrarian calm-excitable calm-anxious rational-emotional gentle-fierce patient-impatient
@@ -59,7 +56,9 @@ OPPOSITES: tuple[tuple[str, str], ...] = tuple(
     demanding-leisurely technical-colloquial artistic-technical philosophical-pragmatic
     innovative-conservative intellectual-emotional organic-systematic inspirational-pessimistic
     tactical-visionary protective-challenging ethical-satisficing focused-improvisational
-    pedantic-approximate balanced-intense grounding-excitable""".split()
+    pedantic-approximate balanced-intense grounding-excitable"""
+OPPOSITES: tuple[tuple[str, str], ...] = tuple(
+    (one, other) for one, _, other in (pair.partition("-") for pair in _OPPOSITES.split())
 )
 
 # What a sentence about a character says instead of the word itself: beginnings of words, or whole words
@@ -119,13 +118,8 @@ CUES: dict[str, tuple[str, ...]] = {
 NEUTRAL = ("empirical", "historical", "tactical", "universal", "organic", "contemporary", "holistic")
 
 # What is asked about a character that speaks of none of the words: twelve pairs of opposites.
-BALANCED = tuple(
-    word
-    for pair in OPPOSITES
-    if pair[0]
-    in """playful casual warm bold optimistic blunt concise poetic humble agreeable rational gentle""".split()
-    for word in pair
-)
+_LEADERS = "playful casual warm bold optimistic blunt concise poetic humble agreeable rational gentle"
+BALANCED = tuple(word for pair in OPPOSITES if pair[0] in _LEADERS.split() for word in pair)
 
 
 def chosen_traits(
@@ -172,7 +166,10 @@ def nearest(constitution: Constitution) -> list[str]:
     A word counts for a sentence when its stem begins a word there, and half as much for each cue. What the
     sentence says of it (even "never formal") does not matter: it is what training is about.
     """
-    texts = [constitution.summary, *(f"{one.trait} {one.clarification or ''}" for one in constitution.traits)]
+    texts = [
+        constitution.summary,
+        *(f"{one.trait} {one.clarification or ''}" for one in constitution.traits),
+    ]
     spoken = [set(re.findall(r"[a-z][a-z-]*", text.lower())) for text in texts]
     scores = {word: sum(_nearness(word, words) for words in spoken) for word in TRAITS}
     return sorted((word for word in TRAITS if scores[word]), key=lambda word: -scores[word])
