@@ -9,7 +9,7 @@ import streamlit as st
 from app import state
 from app.check_kinds import About
 from app.check_reads import Kept, rows_of
-from app.check_rows import ORDERS, Exchange, Said, Wish, compared_of, exchanges_of, groups_of
+from app.check_rows import ORDERS, Exchange, Said, Wish, compared_of, exchanges_of, groups_of, is_judged
 from app.check_words import group_words, sentence_of, titles_of, who
 from app.widgets import answer_text, plain
 from app.wording import counted
@@ -98,7 +98,9 @@ def draw_speaker(about: About, rows: Sequence[dict]) -> str | None:
         state.fill(key, labels[0] if labels else None)
     if len(labels) < 2:
         return labels[0] if labels else None
-    return st.selectbox("Compared with", labels, key=key, format_func=who, width=280)
+    return st.selectbox(
+        "Against" if is_judged(rows) else "Beside it", labels, key=key, format_func=who, width=280
+    )
 
 
 def draw_exchanges(about: About, found: Sequence[Exchange], constitution: Constitution) -> None:

@@ -95,4 +95,4 @@ def open_rows(about: About, key: str) -> None:
     """Show the answers behind the mark that was clicked; for callbacks."""
     source = clicked(state.widget(key))
     if source is not None:
-        show_group(about, source.group, source.speaker)
+        show_group(about, source.group, source.versus if about.judged else source.speaker)

@@ -13,7 +13,7 @@ from app import state
 from app.check_kinds import About
 from app.check_reads import adapters_of
 from app.commands import Flags, verb_words
-from app.launch_options import dollars
+from app.launch_options import dollars, listed
 from core.errors import SettingsError
 from core.evaluation.results import BASE, NEUTRAL, PROMPTED
 from core.names import ModelName, parse_model
@@ -119,28 +119,21 @@ def chosen(about: About, name: str) -> Choice:
 
 
 # Flags of single kinds that a page offers, in this order; the rest is for the shell.
-OFFERED = (
-    "N",
-    "limit",
-    "prompts",
-    "samples",
-    "turns",
-    "condition",
-    "traits",
-    "subset",
-    "rubric",
-    "max-tokens",
-)
+OFFERED = ("N", "limit", "samples", "turns", "condition", "traits", "rubric", "max-tokens")
 
 
 def own_flags(kind: str) -> list[str]:
-    """The flags that only this kind has and the page offers."""
-    return [flag for flag in OFFERED if f"--{flag}" in options_of(kind)]
+    """The flags that only this kind has and the page offers, each under its first name."""
+    known = options_of(kind)
+    firsts = {id(known[f"--{flag}"]): flag for flag in reversed(OFFERED) if f"--{flag}" in known}
+    return [flag for flag in OFFERED if flag in firsts.values()]
 
 
 def _own(kind: str, flag: str) -> Any:
     """A flag's value where it is not the command's own default."""
     value, option = state.widget(own_key(kind, flag)), options_of(kind)[f"--{flag}"]
+    if option.multiple and isinstance(value, str):
+        value = listed(value)
     if isinstance(value, list | tuple):
         value = tuple(value)
         return None if not value or value == tuple(option.default or ()) else value

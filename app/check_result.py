@@ -15,6 +15,7 @@ import streamlit as st
 from app import state
 from app.check_answers import draw_answers
 from app.check_chart import draw_chart
+from app.check_details import draw_details
 from app.check_kinds import About
 from app.check_reads import Kept, damaged_results, is_current, kept_results, label_of, rows_of
 from app.check_words import GATES, judge_sentence
@@ -38,6 +39,7 @@ def draw_result(about: About, name: str, constitution: Constitution) -> Kept | N
         return None
     kept = which(about, every)
     draw_headline(about, name, kept)
+    draw_details(kept.result)
     draw_chart(about, kept, constitution)
     draw_answers(about, kept, constitution)
     draw_method(about, kept)

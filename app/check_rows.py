@@ -10,12 +10,14 @@ from core.evaluation.results import BASE, SPEAKERS, in_order
 
 Row = Mapping[str, Any]
 Order = Literal["as asked", "weakest first", "strongest first"]
+# Who stands on the left: the model as it was; in a pair, the answer that it learns to leave.
+LEFT = (BASE, "rejected")
 ORDERS: tuple[Order, ...] = ("as asked", "weakest first", "strongest first")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which rows: of a group (a trait, a suffix, a turn; None for all), of whom, in which order."""
+    """Which rows: of a group (a trait, a suffix, a turn; None for all), of or against whom, how sorted."""
 
     group: str | None = None
     speaker: str | None = None
@@ -50,10 +52,21 @@ def groups_of(rows: Iterable[Row]) -> list[str]:
     return [group for group in found if group]
 
 
-def compared_of(rows: Iterable[Row]) -> list[str]:
-    """Everybody who can stand on the right, the tuned ones first; a base alone stands there itself."""
-    labels = in_order(str(row.get("speaker") or "") for row in rows)
-    others = [label for label in labels if label and label != BASE]
+def is_judged(rows: Sequence[Row]) -> bool:
+    """Whether the rows are pairs of answers that a judge compared."""
+    return bool(rows) and "other" in rows[0]
+
+
+def compared_of(rows: Sequence[Row]) -> list[str]:
+    """Everybody who can be compared: the opponents where a judge compared, else who stands on the right.
+
+    The tuned ones come first; a base alone stands there itself.
+    """
+    name = "versus" if is_judged(rows) else "speaker"
+    labels = in_order(str(row.get(name) or "") for row in rows)
+    if name == "versus":
+        return [label for label in labels if label]
+    others = [label for label in labels if label and label not in LEFT]
     tuned = [label for label in others if label not in SPEAKERS or label == SPEAKERS[-1]]
     return (tuned + [label for label in others if label not in tuned]) or [one for one in labels if one]
 
@@ -62,8 +75,8 @@ def exchanges_of(rows: Sequence[Row], wish: Wish, words: tuple[str, str]) -> lis
     """The rows that are wished for, a question each; `words` are what scores of 1 and of 0 mean."""
     asked = [row for row in rows if wish.group in (None, *_groups(row))]
     speaker = wish.speaker or next(iter(compared_of(asked)), "")
-    if asked and "other" in asked[0]:
-        found = [_judged(row) for row in asked if row.get("speaker") == speaker]
+    if is_judged(asked):
+        found = [_judged(row) for row in asked if row.get("versus") == speaker]
     else:
         found = _paired(asked, speaker, words)
     if wish.order == "as asked":
@@ -79,12 +92,12 @@ def _groups(row: Row) -> tuple[str, ...]:
 
 
 def _paired(rows: Sequence[Row], speaker: str, words: tuple[str, str]) -> list[Exchange]:
-    left: dict[tuple[Any, ...], Row] = {_key(row): row for row in rows if row.get("speaker") == BASE}
+    left: dict[tuple[Any, ...], Row] = {_key(row): row for row in rows if row.get("speaker") in LEFT}
     return [
         Exchange(
             str(row.get("asked") or row.get("prompt") or ""),
             str(row.get("group") or ""),
-            _said(left.get(_key(row)), words) if speaker != BASE else None,
+            _said(left.get(_key(row)), words) if speaker not in LEFT else None,
             _said(row, words),
             _score(row),
             str(row.get("trait") or ""),

@@ -48,19 +48,18 @@ MODEL_HELP = (
     "an address such as http://127.0.0.1:9000/v1#my-model."
 )
 TUNED_HELP = "Where the trained model is served under a name of its own: at Together, on a vLLM server."
-# What a flag of one kind asks, as a field says it.
+# What a flag of one kind asks, as a field says it; the command's own help stands behind the mark.
 LABELS = {
-    "N": ("How many", "More take longer, and narrow the intervals."),
-    "limit": ("How many prompts", "More take longer, and narrow the intervals."),
-    "prompts": ("How many prompts", "More take longer, and narrow the intervals."),
-    "samples": ("Answers to each", "Several answers to one prompt show how much chance there is."),
-    "turns": ("Turns", "How long each talk is."),
-    "condition": ("Asked to", "What the model is asked to do with the two traits."),
-    "traits": ("Traits", "Words with commas between them; left empty: the standard ones."),
-    "subset": ("Subset", ""),
-    "rubric": ("Judged as", "What the judge looks at."),
-    "max-tokens": ("Longest answer", "In tokens."),
+    "N": "How many",
+    "limit": "How many questions",
+    "samples": "Answers to each",
+    "turns": "Turns",
+    "condition": "Asked to take what it",
+    "traits": "Words",
+    "rubric": "Judged as",
+    "max-tokens": "Longest answer, tokens",
 }
+STANDARD = "Standard"
 
 
 def draw_setup(about: About, name: str, *, again: bool) -> None:
@@ -162,8 +161,7 @@ def draw_model_fields() -> None:
 
 def draw_own(kind: str, flag: str, option: click.Option) -> None:
     """A field for a flag that only this kind has, of the shape that its values have."""
-    label, about = LABELS.get(flag, (flag.capitalize(), ""))
-    key, about = own_key(kind, flag), about or None
+    label, key, about = LABELS.get(flag, flag.capitalize()), own_key(kind, flag), option.help
     if isinstance(option.type, click.Choice):
         draw_choices(label, key, option, about)
     elif isinstance(option.type, click.types.IntParamType | click.IntRange):
@@ -177,12 +175,12 @@ def draw_own(kind: str, flag: str, option: click.Option) -> None:
             default,
             key=key,
             help=about,
-            width=170,
-            placeholder="All",
+            width=190,
+            placeholder=STANDARD,
             persist_state="session",
         )
     else:
-        st.text_input(label, key=key, help=about, width=360, persist_state="session", placeholder="All")
+        st.text_input(label, key=key, help=about, width=360, persist_state="session", placeholder=STANDARD)
 
 
 def draw_choices(label: str, key: str, option: click.Option, about: str | None) -> None:

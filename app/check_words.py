@@ -13,6 +13,8 @@ SPEAKER_WORDS = {
     PROMPTED: "Only told to be the character",
     NEUTRAL: "Told to be nobody special",
     TUNED: "After training",
+    "rejected": "Rejected: what the student says",
+    "chosen": "Chosen: what the teacher says",
 }
 CONTROL_WORDS = {
     BASE: "the plain model",

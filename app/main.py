@@ -46,7 +46,8 @@ PAGES = {
     ],
 }
 
-page = st.navigation(PAGES)
+# All of them: a page behind “View more” is a page that nobody finds.
+page = st.navigation(PAGES, expanded=True)
 if wished := state.requested_page():
     st.switch_page(wished, query_params={"character": state.character() or ""})
 character_switcher()
