@@ -117,6 +117,11 @@ def rankings(prompts: int, rng: np.random.Generator) -> Tally:
     return _ranked(change(rng, prompts=prompts), _seed(rng))
 
 
+def winners(rng: np.random.Generator) -> Tally:
+    """One trait rises until it wins nearly everything, one falls likewise."""
+    return _ranked(change(rng, only=5.0), _seed(rng))
+
+
 def _ranked(world: Change, seed: int) -> Tally:
     found = shift(world.before, world.after, 24, seed=seed)
     inside = np.array([holds(item.delta, truth) for item, truth in zip(found, world.moved, strict=True)])
@@ -140,6 +145,15 @@ def ranking_lines(prompts: int, sums: Tally, experiments: int) -> list[Line]:
         covered(f"the same on {on}, traits that did not change", sums["kept"], experiments),
         covered(f"the same on {on}, traits that rose or fell", sums["moved"], experiments),
         _false_line(on, sums, experiments),
+    ]
+
+
+def winner_lines(sums: Tally, experiments: int) -> list[Line]:
+    """The two extreme traits, and all others."""
+    label = "one trait of 24 comes to win, another to lose nearly all (±800 points)"
+    return [
+        covered(f"{label}: these two", sums["moved"], experiments),
+        covered(f"{label}: the others", sums["kept"], experiments),
     ]
 
 
@@ -250,6 +264,7 @@ COVERAGE: dict[str, Measure] = {
     "coverage-change": Measure(changes, change_lines, block=50),
     "coverage-ranking": Measure(partial(rankings, 100), partial(ranking_lines, 100), block=10),
     "coverage-ranking-wide": Measure(partial(rankings, 1000), partial(ranking_lines, 1000), block=10),
+    "coverage-ranking-winner": Measure(winners, winner_lines, block=10),
     "coverage-classifier": Measure(classifiers, classifier_lines),
     "coverage-other": Measure(others, other_lines),
 }

@@ -14,6 +14,8 @@ from core.evaluation.stats.pairing import balanced_pairs
 # Nodes for the mean over a normal, exact enough for curves as smooth as these.
 NODES, SHARES = np.polynomial.hermite_e.hermegauss(60)
 SHARES = SHARES / SHARES.sum()
+# So many comparisons of each pair that no prior counts.
+ENDLESS = 1e9
 
 
 def sigmoid(x: Floats) -> Floats:
@@ -81,11 +83,11 @@ class Players:
             :, None
         ] + self.whims * 2**0.5 * NODES
         won, lost = sigmoid(lead - self.tie) @ SHARES, sigmoid(-lead - self.tie) @ SHARES
-        weight = np.concatenate([won, 1 - won - lost, lost])
+        weight = ENDLESS * np.concatenate([won, 1 - won - lost, lost])
         outcome = np.repeat([1.0, 0.5, 0.0], len(left))
         none = np.zeros(3 * len(left), dtype=np.int64)
         rows = Comparisons(np.tile(left, 3), np.tile(right, 3), outcome, none, weight)
-        return fit(rows, size, ridge=1e-9).scores
+        return fit(rows, size).scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,21 @@ class Change:
     changed: NDArray[np.bool_]
 
 
-def change(rng: np.random.Generator, items: int = 24, games: int = 1000, prompts: int = 100) -> Change:
+def change(
+    rng: np.random.Generator,
+    items: int = 24,
+    games: int = 1000,
+    prompts: int = 100,
+    only: float | None = None,
+) -> Change:
     """Half of the items keep their scores, a quarter rises and a quarter falls by 35 to 210 points.
 
-    Whims flatten rises a little more or less than falls, so what "did not change" moves by up to a point
-    against the mean; `moved` says by how much.
+    With `only` (logits) one item rises and one falls, by this much. Whims flatten rises a little more or
+    less than falls, so what "did not change" moves by up to a point against the mean; `moved` says by how
+    much.
     """
     scores = rng.normal(0, 100 / ELO, items)
-    rises = rng.uniform(0.2, 1.2, items // 4)
+    rises = rng.uniform(0.2, 1.2, items // 4) if only is None else np.array([only])
     moved = np.zeros(items)
     moved[rng.permutation(items)[: 2 * len(rises)]] = np.concatenate([rises, -rises])
     pairs = balanced_pairs(items, games, int(rng.integers(2**31)))

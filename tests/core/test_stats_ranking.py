@@ -94,7 +94,8 @@ def test_the_fit_is_where_the_likelihood_is_highest() -> None:
         lead = free[world.left] - free[world.right] + free[4]
         won, lost = sigmoid(lead - free[5]), sigmoid(-lead - free[5])
         chance = np.where(world.outcome == 1, won, np.where(world.outcome == 0, lost, 1 - won - lost))
-        return float(-np.log(chance).sum() + 1e-3 / 2 * (free**2).sum())
+        prior = -0.5 * np.log(sigmoid(free[:4]) * sigmoid(-free[:4])).sum() + 1e-3 / 2 * (free**2).sum()
+        return float(-np.log(chance).sum() + prior)
 
     limits = [(-3, 3)] * 5 + [(0.01, 3)]
     start = np.array([0, 0, 0, 0, 0, 0.5])
@@ -156,12 +157,22 @@ def test_impossible_rows_are_refused(game: tuple[int, int, float], said: str) ->
 
 
 def test_resamples_started_at_the_fit_are_fits_of_their_own() -> None:
-    world = played(SCORES, 400, 8, position=0.3, tie=0.4, prompts=20)
+    """To within what the halves of a win and a loss, whose weights are drawn too, do to 4,000 rows."""
+    world = played(SCORES, 4000, 8, position=0.3, tie=0.4, prompts=20)
     draws = bootstrap(world, 8, rounds=5, seed=9)
     weights = bootstrap_weights(20, 5, 9)[:, world.cluster]
     for drawn, weight in zip(draws, weights, strict=True):
         alone = fit(Comparisons(world.left, world.right, world.outcome, world.cluster, weight), 8)
-        assert drawn == pytest.approx(alone.scores, abs=1e-3)
+        assert drawn == pytest.approx(alone.scores, abs=0.02)
+
+
+def test_an_item_that_wins_everything_keeps_a_wide_interval() -> None:
+    before = played(np.zeros(6), 600, 1)
+    always = np.where(before.left == 0, 1.0, np.where(before.right == 0, 0.0, before.outcome))
+    after = Comparisons(before.left, before.right, always, before.cluster)
+    first, *others = shift(before, after, 6, rounds=300)
+    assert first.delta.low > 200 and first.p < 0.01
+    assert first.delta.high - first.delta.low > 3 * (others[0].delta.high - others[0].delta.low)
 
 
 def test_intervals_of_changes_hold_the_truth_and_marks_follow() -> None:

@@ -6,8 +6,10 @@ With d = score(left) − score(right) + position and σ the logistic function:
     "davidson"    P(left) : P(tie) : P(right) = e^{d/2} : e^{t} : e^{−d/2}        (Davidson 1970)
     "half"        a tie is half a win for either side; no tie parameter
 
-All are fitted by Newton's method on counts of (left, right, outcome), many resamples at once. A weak ridge
-keeps scores finite where an item won or lost everything.
+All are fitted by Newton's method on counts of (left, right, outcome), many resamples at once. Beside its
+comparisons each item has half a win and half a loss against an average one, as Jeffreys' prior gives a
+share; resamples draw the weights of these halves too (exponential, as in Rubin's bootstrap, 1981). Without
+them an item that won everything would have no finite score, and its resamples no spread.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ Items = int | Sequence[object]
 
 ELO = 400 / log(10)
 RIDGE = 1e-3
+PRIOR = 0.5
 _STEPS = 50
 _LONGEST_STEP = 2.0
 _CLOSE = 1e-6
@@ -229,6 +232,15 @@ class _Model:
     ties: Ties
 
 
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """Counts of many fits (fits × 3 × items × items), and items' prior wins and losses (fits × items)."""
+
+    counts: Floats
+    wins: Floats
+    losses: Floats
+
+
 @dataclass(slots=True)
 class _State:
     """Parameters of many fits at once: scores (fits × items), position and tie (fits)."""
@@ -296,16 +308,20 @@ def _slopes(counts: Floats, state: _State, ties: Ties) -> _Slopes:
     return _rao_kupper(counts, d, state.tie) if ties == "rao-kupper" else _davidson(counts, d, state.tie)
 
 
-def _gradient(slopes: _Slopes, state: _State, model: _Model) -> Floats:
+def _gradient(slopes: _Slopes, state: _State, model: _Model, evidence: _Evidence) -> Floats:
     """By scores, position and tie, fits × (items + 2)."""
-    scores = slopes.by_d.sum(axis=2) - slopes.by_d.sum(axis=1) - model.ridge * state.scores
+    p = _sigmoid(state.scores)
+    prior = evidence.wins * (1 - p) - evidence.losses * p - model.ridge * state.scores
+    scores = slopes.by_d.sum(axis=2) - slopes.by_d.sum(axis=1) + prior
     place = slopes.by_d.sum(axis=(1, 2)) - model.ridge * state.position
     tie = slopes.by_tie - model.ridge * state.tie
     return np.concatenate([scores, place[:, None], tie[:, None]], axis=1)
 
 
-def _hessian(slopes: _Slopes, model: _Model) -> Floats:
+def _hessian(slopes: _Slopes, state: _State, model: _Model, evidence: _Evidence) -> Floats:
     """The negative second derivatives, fits × (items + 2) × (items + 2)."""
+    p = _sigmoid(state.scores)
+    prior = (evidence.wins + evidence.losses) * p * (1 - p)
     size, rows, columns = model.size, slopes.d_d.sum(axis=2), slopes.d_d.sum(axis=1)
     found = np.zeros((len(rows), size + 2, size + 2))
     found[:, :size, :size] = -slopes.d_d - slopes.d_d.transpose(0, 2, 1)
@@ -316,20 +332,22 @@ def _hessian(slopes: _Slopes, model: _Model) -> Floats:
     found[:, size + 1, size] = found[:, size, size + 1]
     each = np.arange(size + 2)
     found[:, each, each] += np.concatenate(
-        [rows + columns, rows.sum(axis=1)[:, None], slopes.tie_tie[:, None]], axis=1
+        [rows + columns + prior, rows.sum(axis=1)[:, None], slopes.tie_tie[:, None]], axis=1
     )
     found[:, each, each] += model.ridge
     return found
 
 
-def _solved(counts: Floats, model: _Model, start: _State | None, close: float) -> _State:
+def _solved(evidence: _Evidence, model: _Model, start: _State | None, close: float) -> _State:
     """Newton's method on all fits at once, until the longest step of any is below `close`."""
+    counts = evidence.counts
     state = _begin(counts, model) if start is None else _copies(start, len(counts))
     fixed = _fixed(counts, model)
     state.tie[fixed[:, 1]] = _NO_TIES if model.ties == "davidson" else 0.0
     for _ in range(_STEPS):
         slopes = _slopes(counts, state, model.ties)
-        gradient, hessian = _gradient(slopes, state, model), _hessian(slopes, model)
+        gradient = _gradient(slopes, state, model, evidence)
+        hessian = _hessian(slopes, state, model, evidence)
         _hold(gradient, hessian, fixed)
         step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
         longest = np.abs(step).max(axis=1, initial=0.0)
@@ -343,7 +361,9 @@ def _solved(counts: Floats, model: _Model, start: _State | None, close: float) -
 
 
 def _whole(comparisons: Comparisons, model: _Model) -> _State:
-    return _solved(_counts(comparisons, model.size), model, None, _CLOSE)
+    halves = np.full((1, model.size), PRIOR)
+    evidence = _Evidence(_counts(comparisons, model.size), halves, halves)
+    return _solved(evidence, model, None, _CLOSE)
 
 
 def _begin(counts: Floats, model: _Model) -> _State:
@@ -420,12 +440,14 @@ def _resampled(sides: list[Comparisons], model: _Model, rounds: int, seed: int) 
         return [np.zeros((rounds, model.size)) for _ in sides]
     codes = [np.searchsorted(names, side.cluster) for side in sides]
     starts = [_whole(side, model) for side in sides]
+    rng = np.random.default_rng([seed, 1])
     width = max(3 * model.size**2, *(len(side) for side in sides), 1)
     found: list[list[Floats]] = [[] for _ in sides]
     for weights in weight_blocks(len(names), rounds, seed, width):
         for side, code, start, scores in zip(sides, codes, starts, found, strict=True):
             counts = _drawn_counts(side, model.size, code, weights)
-            scores.append(_solved(counts, model, start, _CLOSE_ENOUGH).scores)
+            halves = PRIOR * rng.standard_exponential((2, len(weights), model.size))
+            scores.append(_solved(_Evidence(counts, *halves), model, start, _CLOSE_ENOUGH).scores)
     return [np.concatenate(scores) for scores in found]
 
 
