@@ -52,7 +52,8 @@ class Ranked:
 
     `strengths` are estimates in Elo points, `oct_elo` ratings by OpenCharacterTraining's one pass (K 32,
     from 1000). `position` is the advantage in Elo points of the word offered first, or by probability of
-    the letter A. `games` counts scored comparisons a word, `counts` rows by what came of them.
+    the letter A. `games` counts scored comparisons a word, `unscored` is the share without a score,
+    `counts` are rows by what came of them.
     """
 
     label: str
@@ -64,6 +65,7 @@ class Ranked:
     position: Estimate
     reliability: SplitHalf
     games: NDArray[np.int64]
+    unscored: Estimate
     scored: int
     prompts: int
     counts: Mapping[str, int]
@@ -212,6 +214,7 @@ def _ranked(
         _letters(scored) if by == "choice" else _position(table, whole, len(words), seed),
         split_half(table, len(words), seed) if len(table) else SplitHalf(float("nan"), float("nan")),
         np.array([sum(word in (row["first"], row["second"]) for row in scored) for word in words]),
+        _share_unscored(own),
         len(scored),
         len({row["prompt"] for row in scored}),
         _counts(own),
@@ -281,6 +284,11 @@ def _letters(rows: Sequence[Row]) -> Estimate:
     pulls = np.array([row["letters"] for row in rows], dtype=np.float64)
     found = mean_by_cluster(np.clip(pulls, *_LIMITS), [row["prompt"] for row in rows], bounds=_LIMITS)
     return Estimate(found.value * ELO, found.low * ELO, found.high * ELO, found.n)
+
+
+def _share_unscored(rows: Sequence[Row]) -> Estimate:
+    missing = [float(row["outcome"] is None) for row in rows]
+    return mean_by_cluster(missing, [row["prompt"] for row in rows])
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:

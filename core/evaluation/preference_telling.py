@@ -18,7 +18,7 @@ from core.evaluation.preference_ranking import (
 )
 from core.evaluation.preferences import By, Condition
 from core.evaluation.results import BASE, Cell
-from core.evaluation.stats.intervals import Estimate, wilson
+from core.evaluation.stats.intervals import Estimate
 
 # Words named in a headline, on either side.
 NAMED = 3
@@ -120,10 +120,7 @@ def _strength_cells(one: Ranked) -> list[Cell]:
 
 
 def _unscored(one: Ranked) -> Cell:
-    share = wilson(one.counts["unscored"], one.counts["asked"])
-    return _estimated(
-        "unscored", Estimate(share.value, share.low, share.high, one.counts["asked"]), "share", one.label
-    )
+    return _estimated("unscored", one.unscored, "share", one.label)
 
 
 def _estimated(

@@ -7,9 +7,9 @@ concern a character: the nearest ones, their opposites, and some that should not
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from core.constitution import Constitution
 from core.errors import SettingsError
@@ -218,5 +218,17 @@ def _problem(word: str) -> str | None:
         return None
     if not re.fullmatch(r"[^\W\d_]+(-[^\W\d_]+)*", word):
         return f"{word!r} is no single word"
-    close = difflib.get_close_matches(word, TRAITS, 1, cutoff=0.87)
-    return f"{word!r} is not among the traits: did you mean {close[0]!r}?" if close else None
+    meant = next((known for known in TRAITS if _one_slip(word, known)), None)
+    return f"{word!r} is not among the traits: did you mean {meant!r}?" if meant else None
+
+
+def _one_slip(typed: str, known: str) -> bool:
+    """Whether one letter is too many, missing, another, or two neighbours are swapped."""
+    same = _shared(typed, known) + _shared(typed[::-1], known[::-1])
+    longer = max(len(typed), len(known))
+    return same >= longer - 1 or (same == longer - 2 and sorted(typed) == sorted(known))
+
+
+def _shared(one: str, other: str) -> int:
+    """How many letters two words begin with alike."""
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))

@@ -76,19 +76,27 @@ class Plan:
     trained: int
 
 
-def planned(job: PreferencesJob, session: Session, *, fetch: bool = True) -> Plan:
+def planned(
+    job: PreferencesJob,
+    session: Session,
+    *,
+    fetch: bool = True,
+    speakers: Sequence[Speaker] | None = None,
+) -> Plan:
     """The plan of a job. Without `fetch`, prompts of a pool that are not here are stood in for.
+
+    `speakers` are opened already, in place of those that the job names.
 
     Raises SettingsError, ModelError, RunError.
     """
     local = job.cast.model.provider == "local"
     words = chosen_traits(job.traits, session.constitution, auto=local, targets=job.targets)
     prompts, trained = _prompts(job, session, fetch)
-    speakers = tuple(speakers_of(job.cast, session))
-    _check_speakers(job, speakers)
+    everybody = tuple(speakers_of(job.cast, session) if speakers is None else speakers)
+    _check_speakers(job, everybody)
     asked = [(prompt.id, prompt.text) for prompt in prompts]
     comparisons = design(asked, words, job.comparisons, job.sampling.seed or 0)
-    return Plan(words, prompts, tuple(comparisons), speakers, trained)
+    return Plan(words, prompts, tuple(comparisons), everybody, trained)
 
 
 def _prompts(job: PreferencesJob, session: Session, fetch: bool) -> tuple[tuple[Prompt, ...], int]:

@@ -42,15 +42,23 @@ from core.store.runs import Run, run_folder
 _TOKEN_CHARACTERS = 4
 
 
-async def evaluate_preferences(job: PreferencesJob, session: Session) -> EvalResult:
+async def evaluate_preferences(
+    job: PreferencesJob,
+    session: Session,
+    *,
+    speakers: Sequence[Speaker] | None = None,
+    judge: Speaker | None = None,
+) -> EvalResult:
     """Every speaker's ranking and what moved; rows are its choices.
 
+    `speakers` and `judge` are opened engines to ask in place of those that the job names.
     Raises SettingsError for words, prompts or a model that cannot serve, before anything is asked, and
     EngineError when the whole job must stop.
     """
     other = _other_result(job, session)
-    plan, rows = planned(job, session), list[Row]()
-    judge = judge_of(job.judge, session) if job.judge else None
+    plan, rows = planned(job, session, speakers=speakers), list[Row]()
+    if judge is None and job.judge is not None:
+        judge = judge_of(job.judge, session)
     for speaker in plan.speakers:
         answered = (
             _judged(job, session, plan, speaker, judge) if judge else _chosen(job, session, plan, speaker)
