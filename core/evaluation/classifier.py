@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,12 @@ _TEMPERATURES = 10 ** np.linspace(-1.5, 1.5, 61)
 _NEVER = -30.0
 
 Log = NDArray[np.float64]
+
+
+class Scorer(Protocol):
+    """Whatever gives log odds before calibration, texts × labels; a row of zeros means "no idea"."""
+
+    def scores(self, texts: Sequence[str]) -> Log: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ class Classifier:
     """
 
     labels: tuple[str, ...]
-    model: Model
+    model: Scorer
     temperature: float
     held_out: Mapping[str, Estimate]
     confusion: Mapping[str, Mapping[str, int]]
@@ -173,7 +179,7 @@ def train(
     order = sorted(range(len(texts)), key=lambda row: (str(prompts[row]), labels[row], texts[row]))
     rows = Rows(texts, labels, prompts).only(order)
     scores, fold_of = held_out_scores(rows, names, folds, seed)
-    guessed = _calibrated_across(scores, rows.labels, fold_of, names)
+    guessed = calibrated_across(scores, rows.labels, fold_of, names)
     return judged(
         rows,
         guessed,
@@ -207,10 +213,15 @@ def _checked(
         raise RunError(
             f"{len(texts)} texts, {len(labels)} labels, {len(prompts)} prompts: give each text one of both."
         )
-    names = sorted(set(labels), key=lambda label: (label != first, label))
+    names = label_names(labels, first)
     if len(names) < 2:
         raise RunError("A classifier needs texts of at least two sides: a character's and plain ones.")
-    return tuple(names)
+    return names
+
+
+def label_names(labels: Sequence[str], first: str) -> tuple[str, ...]:
+    """The labels that occur, by name, but `first` before all others."""
+    return tuple(sorted(set(labels), key=lambda label: (label != first, label)))
 
 
 def folds_of(prompts: Sequence[Hashable], folds: int, seed: int) -> list[int]:
@@ -234,7 +245,7 @@ def held_out_scores(rows: Rows, names: tuple[str, ...], folds: int, seed: int) -
     return scores, fold_of
 
 
-def _calibrated_across(
+def calibrated_across(
     scores: Log, labels: Sequence[str], fold_of: Sequence[int], names: tuple[str, ...]
 ) -> Floats:
     """Probabilities whose temperature comes from the other folds, so that their error is an honest one."""
@@ -282,8 +293,18 @@ def _log_softmax(scores: Log) -> Log:
 # ---- how far to trust it
 
 
-def judged(rows: Rows, guessed: Floats, names: tuple[str, ...], **parts: Any) -> Classifier:
-    """A classifier with what its held-out probabilities (texts × names) say of it."""
+def judged(
+    rows: Rows,
+    guessed: Floats,
+    names: tuple[str, ...],
+    *,
+    counts: Mapping[str, int] | None = None,
+    **parts: Any,
+) -> Classifier:
+    """A classifier with what its held-out probabilities (texts × names) say of it.
+
+    `counts` are all texts by label, where `rows` are only those that were held out.
+    """
     guesses = [names[place] for place in guessed.argmax(axis=1)]
     right = [float(one == other) for one, other in zip(rows.labels, guesses, strict=True)]
     held_out = {
@@ -291,8 +312,9 @@ def judged(rows: Rows, guessed: Floats, names: tuple[str, ...], **parts: Any) ->
         "macro_f1": by_cluster(macro_f1(rows.labels, guesses), rows.prompts),
         "calibration_error": by_cluster(calibration_error(guessed.max(axis=1), right), rows.prompts),
     }
-    counts = {name: list(rows.labels).count(name) for name in names}
-    chance = max(counts.values()) / len(rows.labels)
+    here = {name: list(rows.labels).count(name) for name in names}
+    counts = here if counts is None else counts
+    chance = max(here.values()) / max(1, len(rows.labels))
     reason = _why_not_trusted(counts, len(set(rows.prompts)), held_out["accuracy"], chance)
     return Classifier(
         labels=names,

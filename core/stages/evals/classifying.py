@@ -14,7 +14,7 @@ from typing import Literal
 
 from core.constitution import Constitution
 from core.errors import CoreError, RunError
-from core.evaluation.classifier import LEAST_TEXTS, Classifier, train
+from core.evaluation.classifier import LEAST_TEXTS, Classifier, Rows, train
 from core.evaluation.results import NEUTRAL
 from core.records import prompt_id
 from core.settings import Settings
@@ -80,7 +80,18 @@ class Learning:
 
 def classifier_of(choice: ClassifierChoice, session: Session, *, asked: Iterable[str] = ()) -> Classifier:
     """The classifier of the character that a person chose. Raises as `character_classifier`."""
-    return character_classifier(session, asked=asked)
+    if choice.kind == "words":
+        return character_classifier(session, asked=asked)
+    from core.stages.evals.modernbert import train_modernbert
+
+    learning = learn_from(session, asked=asked)
+    found = train_modernbert(
+        Rows(learning.texts, learning.labels, learning.prompts),
+        session.settings,
+        model=choice.model,
+        first=learning.plain,
+    )
+    return found.with_notes(learning.notes)
 
 
 def character_classifier(session: Session, *, asked: Iterable[str] = (), seed: int = 0) -> Classifier:

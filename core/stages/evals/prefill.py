@@ -56,9 +56,14 @@ async def evaluate_prefill(job: PrefillJob, session: Session) -> EvalResult:
     speakers, and EngineError, ModelError as asking does.
     """
     _check(job)
+    check_pairs(session)
+    return await measure_prefill(job, session, speakers_of(job.cast, session))
+
+
+async def measure_prefill(job: PrefillJob, session: Session, speakers: Sequence[Speaker]) -> EvalResult:
+    """The same for speakers that are there already, the plain model among them."""
     prompts = general_questions(session, job.prompts)
     classifier = classifier_of(job.classifier, session, asked=[prompt.text for prompt in prompts])
-    speakers = speakers_of(job.cast, session)
     firsts = await _first_answers(job, session, _plain(speakers), prompts)
     rows: list[Row] = []
     for speaker in speakers:

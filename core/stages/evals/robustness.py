@@ -36,9 +36,16 @@ async def evaluate_robustness(job: RobustnessJob, session: Session) -> EvalResul
     Raises RunError where the classifier has too little to learn from, before anything is asked, and
     EngineError, SettingsError, ModelError as asking does.
     """
+    check_pairs(session)
+    return await measure_robustness(job, session, speakers_of(job.cast, session))
+
+
+async def measure_robustness(
+    job: RobustnessJob, session: Session, speakers: Sequence[Speaker]
+) -> EvalResult:
+    """The same for speakers that are there already; the job's cast is not looked at."""
     variants, prompts = variants_of(job.variants), general_questions(session, job.prompts)
     classifier = classifier_of(job.classifier, session, asked=[prompt.text for prompt in prompts])
-    speakers = speakers_of(job.cast, session)
     rows: list[Row] = []
     for speaker in speakers:
         answers = await session.answers(speaker, asks_of(prompts, variants, job.sampling))
