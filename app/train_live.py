@@ -32,7 +32,7 @@ from app.wording import duration
 from core.errors import CoreError
 from core.jobs import Job
 from core.tuning.state import Tuning, store_of
-from core.tuning.together import price_words
+from core.tuning.together.order import price_words
 from core.tuning.trainings import Training, trainings
 
 SHOWN_NOTES = 4

@@ -25,7 +25,7 @@ from core.tuning.endpoints.state import Serving, Shelf, new_serving, servings
 from core.tuning.endpoints.stopping import Pace, bring_down, forgotten, named, stop_left_behind
 from core.tuning.endpoints.supervise import Supervisor
 from core.tuning.state import TUNING_ID, Tuning, store_of
-from core.tuning.together import Consent
+from core.tuning.together.trainer import Consent
 
 VERB = "serve together"
 MOST_MINUTES = 1440

@@ -31,7 +31,9 @@ from core.tuning.convert import Converted, convert_file, inputs_in
 from core.tuning.prepare import Asked, Plan, begin, plan_of
 from core.tuning.recipe import PRESETS, recipe_of
 from core.tuning.state import Tuning, read_tuning, store_of, summary, tunings
-from core.tuning.together import Consent, Patience, Trainer, cancel, setting_words, settle
+from core.tuning.together import cancel, drive, settle
+from core.tuning.together.order import setting_words
+from core.tuning.together.trainer import Consent, Patience, Trainer
 from core.tuning.together_remote import Remote
 
 PathOption = click.Path(path_type=Path)
@@ -299,7 +301,7 @@ def _drive(tuning: Tuning, remote: Remote, settings: Settings, consent: Consent,
         patience = Patience(poll_s=poll_s)
         trainer = Trainer(current, store, remote, settings, consent, patience, say, reporter)
         try:
-            done = trainer.run()
+            done = drive(trainer)
         except KeyboardInterrupt:
             _interrupted(trainer)
             raise

@@ -20,7 +20,8 @@ from core.settings import Settings, load_settings
 from core.tuning.prepare import Asked, begin, plan_of
 from core.tuning.recipe import recipe_of
 from core.tuning.state import Store, Tuning, read_tuning, tunings
-from core.tuning.together import STEPS, Consent, Patience, Trainer, cancel, settle
+from core.tuning.together import STEPS, cancel, drive, settle
+from core.tuning.together.trainer import Consent, Patience, Trainer
 from core.tuning.together_remote import Remote
 from tests.core.job_kit import until
 from tests.together_server import BASE, TogetherServer, adapter_files, limits, packed
@@ -85,7 +86,7 @@ def train(settings: Settings, wish: Asked | None = None, consent: Consent = YES,
     """What the command does, in this process: plan, begin, run under the lock."""
     tuning, store = begin(plan_of(wish or asked(), settings), settings)
     with store.locked():
-        return trainer_of(read_tuning(settings, tuning.id), store, settings, consent, **patience).run()
+        return drive(trainer_of(read_tuning(settings, tuning.id), store, settings, consent, **patience))
 
 
 def only(settings: Settings) -> Tuning:
@@ -159,7 +160,7 @@ def test_events_and_curves_arrive_once_each(server: TogetherServer, home: Settin
     tuning, store = begin(plan_of(asked(), home), home)
     trainer = trainer_of(tuning, store, home)
     trainer.reporter = ProgressReporter(tmp_path / "progress.json")
-    trainer.run()
+    drive(trainer)
     told = [row["message"] for row in store.events() if row["kind"] == "together"]
     assert told == ["Job is pending", "Training started", "Checkpoint saved"]
     assert [row["step"] for row in store.metrics()] == [1, 2, 3]
@@ -513,7 +514,7 @@ def test_cancelled_while_together_checks_the_file_nothing_is_made(
     server.processing = ["PENDING"]
     tuning, store = begin(plan_of(asked(), home), home)
     trainer = trainer_of(tuning, store, home, sleep=lambda seconds: store.wish_cancel())
-    assert trainer.run().state == "cancelled"
+    assert drive(trainer).state == "cancelled"
     assert not server.created
 
 
@@ -533,7 +534,7 @@ def test_cancelled_while_it_trains_the_job_ends_at_together(server: TogetherServ
             store.wish_cancel()
 
     trainer = trainer_of(tuning, store, home, sleep=someone_cancels)
-    assert trainer.run().state == "cancelled"
+    assert drive(trainer).state == "cancelled"
     assert server.jobs["ft-1"].cancelled and len(server.calls("POST", ".*/cancel")) == 1
 
 
@@ -557,7 +558,7 @@ def test_a_cancel_that_nobody_drives_is_settled_at_once(server: TogetherServer, 
             raise Killed
 
     with pytest.raises(Killed):
-        trainer_of(tuning, store, home, sleep=stop).run()
+        drive(trainer_of(tuning, store, home, sleep=stop))
     cancel(tuning.id, home, lambda: Remote(home))
     assert settle(trainer_of(read_tuning(home, tuning.id), store, home)).state == "cancelled"
 
