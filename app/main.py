@@ -36,6 +36,7 @@ PAGES = {
     "Check": [
         st.Page("views/before_after.py", title="Before and after", icon=":material/compare:"),
         *(st.Page(about.view, title=about.title, icon=about.icon) for about in ABOUTS),
+        st.Page("views/rate.py", title="Rate blind", icon=":material/thumbs_up_down:"),
         st.Page("views/report.py", title="Report", icon=":material/article:"),
     ],
     "Work": [

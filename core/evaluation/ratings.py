@@ -201,6 +201,12 @@ def counted(votes: Iterable[Vote]) -> list[Vote]:
     return [vote for vote in votes if vote.choice != SKIPPED and vote.showing == 0]
 
 
+def waiting(cards: Sequence[Card], votes: Iterable[Vote], rater: str, question: str) -> list[Card]:
+    """The cards that a rater has neither voted on nor skipped under a question, in their order."""
+    done = {vote.place for vote in votes if (vote.rater, vote.question) == (rater, question)}
+    return [card for card in cards if (card.duel.id, card.showing) not in done]
+
+
 # ---- the judge beside them
 
 

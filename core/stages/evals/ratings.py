@@ -196,23 +196,31 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 def export_votes(run: Run, path: Path) -> int:
-    """Write every vote that counts as CSV, and return how many; no cell can act as a formula.
+    """Write `votes_csv` to a file, and return how many votes there are.
 
     Raises RunError when the file cannot be written.
     """
-    rows: list[Row] = []
-    for question in QUESTIONS:
-        result = rated(run, question)
-        rows += [row | {"question": question, "rater": row["group"]} for row in result.rows]
+    page = votes_csv(run)
+    write_atomic(path, page.encode("utf-8", errors="replace"))
+    return sum(1 for _ in csv.reader(io.StringIO(page))) - 1
+
+
+def votes_csv(run: Run) -> str:
+    """Every vote that counts, under all questions, as CSV; no cell can act as a formula."""
+    material, times = material_of(run), _times(run)
     page = io.StringIO()
     writer = csv.writer(page)
     writer.writerow(COLUMNS)
-    times = {(vote.rater, vote.question, vote.place): vote.at for vote in votes_of(run)}
-    for row in rows:
-        row["at"] = times.get((row["rater"], row["question"], (row["pair"], row["sample"])), 0.0)
-        writer.writerow([harmless_cell(row[name]) for name in COLUMNS])
-    write_atomic(path, page.getvalue().encode("utf-8", errors="replace"))
-    return len(rows)
+    for question in QUESTIONS:
+        for row in rated(run, question, material).rows:
+            about = (row["group"], question, row["pair"], row["sample"])
+            full = row | {"question": question, "rater": row["group"], "at": times.get(about, 0.0)}
+            writer.writerow([harmless_cell(full[name]) for name in COLUMNS])
+    return page.getvalue()
+
+
+def _times(run: Run) -> dict[tuple[str, str, str, int], float]:
+    return {(vote.rater, vote.question, *vote.place): vote.at for vote in votes_of(run)}
 
 
 def harmless_cell(value: Any) -> Any:

@@ -1,0 +1,137 @@
+"""One pair to rate: the keys on top, where they stay put, then the question and its two answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import state
+from app.widgets import answer_text, plain
+from app.wording import counted
+from core.diff import Span
+from core.errors import CoreError
+from core.evaluation.ratings import QUESTIONS, SKIPPED, UNDONE, Card, Choice, Vote, vote_on
+from core.stages.evals.ratings import cast_vote, keep_rated
+from core.store.runs import Run
+
+PAGE = "rate"
+# In the order of the keys on a keyboard's cross, as a row: left, up, down, right.
+KEYS: tuple[tuple[Choice, str, str, str], ...] = (
+    ("left", "Left is better", ":material/arrow_back:", "Left"),
+    ("both good", "Both good", ":material/thumb_up:", "Up"),
+    ("both bad", "Both bad", ":material/thumb_down:", "Down"),
+    ("right", "Right is better", ":material/arrow_forward:", "Right"),
+)
+
+
+def draw_card(run: Run, card: Card, mine: Sequence[Vote], question: str, rater: str) -> None:
+    """The pair, its keys, and the way back."""
+    with st.container(border=True):
+        st.caption(QUESTIONS[question].text)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for choice, label, icon, key in KEYS:
+                vote_button(run, card, question, rater, choice, label, icon, key)
+            ways_out(run, card, mine, question, rater)
+        st.markdown(f"**{plain(card.duel.asked)}**")
+        sides(card)
+    st.caption("The keys work as long as you are not typing in a field.")
+
+
+def vote_button(
+    run: Run, card: Card, question: str, rater: str, choice: Choice, label: str, icon: str, key: str
+) -> None:
+    """One of the four answers to the question, with its key on it."""
+    st.button(
+        label,
+        key=f"vote:{choice}",
+        icon=icon,
+        icon_position="right" if choice == "right" else "left",
+        shortcut=key,
+        on_click=press,
+        args=(run, vote_on(card, question, rater, choice)),
+    )
+
+
+def ways_out(run: Run, card: Card, mine: Sequence[Vote], question: str, rater: str) -> None:
+    """Skip this pair, or take the last vote back; also after a reload."""
+    st.button(
+        "Skip",
+        key="vote:skip",
+        icon=":material/skip_next:",
+        type="tertiary",
+        shortcut="S",
+        on_click=press,
+        args=(run, vote_on(card, question, rater, SKIPPED)),
+        help="It comes back at the end if you like.",
+    )
+    st.button(
+        "Undo",
+        key="vote:undo",
+        icon=":material/undo:",
+        type="tertiary",
+        shortcut="U",
+        disabled=not mine,
+        on_click=take_back,
+        args=(run, mine[-1:]),
+    )
+
+
+def sides(card: Card) -> None:
+    """The two answers, nothing said of who gave them."""
+    for column, title, text in zip(st.columns(2, gap="large"), ("Left", "Right"), card.sides, strict=True):
+        with column, st.container(gap="xxsmall"):
+            st.caption(title)
+            answer_text([Span(text, False)])
+
+
+def draw_done(run: Run, mine: Sequence[Vote]) -> None:
+    """The end of the deck, and the pairs that were skipped."""
+    skipped = [vote for vote in mine if vote.choice == SKIPPED]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(":green[:material/check_circle:] You have seen every pair. Thank you.", width="content")
+        if skipped:
+            st.button(
+                f"Rate the {counted(len(skipped), 'pair')} that you skipped",
+                key="vote:skipped",
+                icon=":material/replay:",
+                on_click=take_back,
+                args=(run, skipped),
+            )
+        st.button(
+            "Undo",
+            key="vote:undo",
+            icon=":material/undo:",
+            type="tertiary",
+            shortcut="U",
+            disabled=not mine,
+            on_click=take_back,
+            args=(run, mine[-1:]),
+        )
+
+
+# ---- callbacks
+
+
+def press(run: Run, vote: Vote) -> None:
+    """Keep a vote and what the votes say now; for callbacks. A failure stays on the page."""
+    state.complain(PAGE, None)
+    try:
+        cast_vote(run, vote)
+        keep_rated(run, vote.question)
+    except CoreError as error:
+        state.complain(PAGE, str(error))
+
+
+def take_back(run: Run, votes: Sequence[Vote]) -> None:
+    """Append that these votes are undone; for callbacks."""
+    for vote in votes:
+        press(run, undone(vote))
+    if len(votes) == 1:
+        state.say_once("Vote taken back.", ":material/undo:")
+
+
+def undone(vote: Vote) -> Vote:
+    """The row that takes a vote back."""
+    row = vote.as_dict() | {"choice": UNDONE, "at": 0.0}
+    return Vote(**row)
