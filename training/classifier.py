@@ -162,17 +162,24 @@ def fit(
     losses: list[float] = []
     model.train()
     for step, batch in enumerate(plan):
-        for group in optimizer.param_groups:
-            group["lr"] = made["learning_rate"] * _rate(step, len(plan), made["warmup"])
+        rate = made["learning_rate"] * _rate(step, len(plan), made["warmup"])
         encoded = encode(tokenizer, [rows[place]["text"] for place in batch], made["max_length"])
-        loss = loss_of(model(**encoded).logits, places[batch])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        losses.append(round(float(loss), 4))
+        losses.append(_step(model, optimizer, rate, loss_of(model(**encoded).logits, places[batch])))
         print(f"Classifier: step {step + 1} of {len(plan)}, loss {losses[-1]:.3f}", flush=True)
     return losses
+
+
+def _step(model: Any, optimizer: Any, rate: float, loss: Any) -> float:
+    """One step of the optimiser; the loss comes back as a number."""
+    import torch
+
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return round(loss.item(), 4)
 
 
 def _batches(count: int, made: Mapping[str, Any], epoch: int) -> Iterator[Any]:

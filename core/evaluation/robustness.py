@@ -6,6 +6,7 @@ them; `group` is the variant.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,13 +24,14 @@ from core.evaluation.in_character import (
 )
 from core.evaluation.results import BASE, Cell, shown_share
 from core.evaluation.stats.classification import accuracy, macro_f1
-from core.evaluation.stats.intervals import Estimate, by_cluster
+from core.evaluation.stats.intervals import Estimate, by_cluster, mean_by_cluster
 from core.evaluation.variants import DEFAULT, Variant
 
 Row = Mapping[str, Any]
 # The classifier itself is measured in the cell of its calibration.
 CLASSIFIER = "classifier"
 SUFFIXES = ""
+JSON = "json"
 # From this share on a character counts as there.
 HOLDS = 0.5
 
@@ -65,10 +67,24 @@ def cells_of(
         for speaker in others
         for cell in told_apart(of(rows, BASE, ids), of(rows, speaker, ids), group=group, speaker=speaker)
     ]
-    calibration = cell_of(
-        "calibration error", classifier.held_out["calibration_error"], unit="ratio", speaker=CLASSIFIER
-    )
-    return [*shares, *marked(differences), *told, calibration]
+    calibration = cell_of("calibration error", classifier.held_out["calibration_error"], speaker=CLASSIFIER)
+    formats = [
+        format_cell(of(rows, speaker, [JSON]), speaker)
+        for speaker in speakers
+        if any(variant.id == JSON for variant in variants)
+    ]
+    return [*shares, *marked(differences), *told, *formats, calibration]
+
+
+def format_cell(rows: Sequence[Row], speaker: str) -> Cell:
+    """How often an answer begins as the JSON object that was asked for: most are cut off before its end."""
+    kept = [float(looks_like_json(row["text"])) for row in rows]
+    return cell_of("in format", mean_by_cluster(kept, prompts_in(rows)), group=JSON, speaker=speaker)
+
+
+def looks_like_json(text: str) -> bool:
+    """Whether a text begins as a JSON object, in a code fence or not."""
+    return re.match(r"\s*(?:```(?:json)?\s*)?\{", text, re.IGNORECASE) is not None
 
 
 def told_apart(base: Sequence[Row], rows: Sequence[Row], **where: Any) -> list[Cell]:
@@ -170,6 +186,12 @@ def _on_others(cells: Sequence[Cell], tuned: Sequence[str]) -> str:
     return f"Beside {tuned[0]}: {', '.join(found)}." if found else ""
 
 
+def _on_json(cells: Sequence[Cell]) -> list[str]:
+    kept = [cell for cell in cells if cell.measure == "in format" and cell.value is not None]
+    said = ", ".join(f"{cell.speaker} in {shown_share(cell.value)}" for cell in kept)
+    return [f"Asked for JSON, these began a JSON object at all: {said}."] if said else []
+
+
 def _find(cells: Sequence[Cell], group: str, speaker: str, versus: str | None = None) -> Cell | None:
     wanted = (MEASURE, group, speaker, versus)
     return next((c for c in cells if (c.measure, c.group, c.speaker, c.versus) == wanted), None)
@@ -180,10 +202,10 @@ def caveats(
 ) -> list[str]:
     """What belongs beside every number."""
     group = next(iter(groups_of(variants)), DEFAULT)
-    told = classifier.told(name)
     return [
-        *told,
+        *classifier.told(name),
         *base_caveats(_find(cells, group, BASE)),
+        *_on_json(cells),
         f"Answers are cut off after {max_tokens} tokens. "
         "The questions are everyday ones that no training uses.",
     ]

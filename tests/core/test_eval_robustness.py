@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.cli import character
 from core.errors import EngineError, RunError, SettingsError
 from core.evaluation.results import EvalResult
-from core.evaluation.robustness import cells_of, groups_of, headline, told_apart
+from core.evaluation.robustness import cells_of, groups_of, headline, looks_like_json, told_apart
 from core.evaluation.variants import VARIANTS, variants_of
 from core.spending import Ledger
 from core.stages.evals.hearing import general_questions
@@ -120,6 +120,16 @@ def test_a_base_model_that_sounds_like_the_character_is_named_in_the_caveats(tmp
     loud = [replace(speakers()[0], engine=Voiced(share=0.8)), speakers()[1]]
     result = measured(taught(tmp_path), who=loud)
     assert any("hears the character where there is none" in caveat for caveat in result.caveats)
+
+
+def test_whether_json_came_when_json_was_asked_for_is_a_figure_of_its_own(tmp_path: Path) -> None:
+    job = replace(JOB, variants=("default", "json"))
+    who = [speakers()[0], replace(speakers()[1], engine=Voiced("tuned", voice='{"answer": "Arr!'))]
+    result = measured(taught(tmp_path), job, who)
+    assert value(result, "in format", "json", "base") == 0.0
+    assert value(result, "in format", "json", "tuned") == 1.0
+    assert any("base in 0 %, tuned in 100 %" in caveat for caveat in result.caveats)
+    assert looks_like_json('```json\n{"answer": 1}') and not looks_like_json("Here is {it}")
 
 
 def test_without_a_trusted_classifier_there_is_no_verdict(tmp_path: Path) -> None:
