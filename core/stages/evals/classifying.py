@@ -155,12 +155,40 @@ def _pairs_of(run: Run, avoided: set[str]) -> Iterator[Row]:
         sources = _sources(one)
         if sources is None:
             continue
+        some = _some_of(sources, avoided)
         rows = [
             row
-            for row in pair_rows(one, sources, PairJob(), lambda prompt, row: 0)
-            if _is_telling(row["dropped"]) and row["prompt"] not in avoided
+            for row in pair_rows(one, some, PairJob(), lambda prompt, row: 0)
+            if _is_telling(row["dropped"])
         ]
         yield from sorted(rows, key=lambda row: row["sample"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Some(AnswerSet):
+    """An answer set of which only some (prompt, sample) are looked at: a run may hold 100,000."""
+
+    wanted: frozenset[tuple[str, int]] = frozenset()
+
+    def plan(self) -> dict[str, Row]:
+        return {row["key"]: row for row in self.iter_plan() if self._is_wanted(row)}
+
+    def rows(self) -> dict[str, Row]:
+        return {row["key"]: row for row in self.iter_rows() if self._is_wanted(row)}
+
+    def _is_wanted(self, row: Row) -> bool:
+        return (row["prompt"], row["sample"]) in self.wanted
+
+
+def _some_of(sources: Sources, avoided: set[str]) -> Sources:
+    """The same, no more of it than is likely to be needed, and nothing of prompts to be avoided."""
+    places = [
+        (row["prompt"], row["sample"])
+        for row in sources.teacher.iter_plan()
+        if row["prompt"] not in avoided
+    ]
+    first = frozenset(sorted(places, key=lambda place: place[1])[: 3 * MOST_PAIRS])
+    return Sources(_Some(sources.teacher.folder, first), _Some(sources.student.folder, first))
 
 
 def _is_telling(dropped: str | None) -> bool:
@@ -218,7 +246,7 @@ def _add_others(learning: Learning, session: Session, avoided: set[str]) -> None
     for name, run in sorted(_other_runs(session.settings, session.constitution).items()):
         texts = _spoken_by(run, avoided)
         if len(texts) >= LEAST_TEXTS:
-            for prompt, text in texts[:MOST_OF_OTHERS]:
+            for prompt, text in texts:
                 learning.add(text, name, prompt)
 
 
@@ -243,6 +271,8 @@ def _spoken_by(run: Run, avoided: set[str]) -> list[tuple[str, str]]:
     for one in (run, Run(run.folder / "trial")):
         teachers = [answers for answers in one.answer_sets("teacher") if _is_plain(answers)]
         for row in teachers[0].iter_rows() if teachers else ():
+            if len(found) >= MOST_OF_OTHERS:
+                break
             if row["prompt"] not in avoided and row["text"].strip():
                 found.setdefault(row["prompt"], row["text"])
     return list(found.items())
