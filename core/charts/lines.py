@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
 
 from core.charts.drawing import FONT_PX, LETTER_PX, axis_of, interval_bars, look, pointed
+from core.charts.lines_places import furthest, named_step, spaced
 from core.charts.palette import SIGNS, Palette, Style, styles_of
-from core.charts.plot import Axis, Step, Track, Tracks
+from core.charts.plot import Axis, Track, Tracks
 from core.charts.words import for_plotly, number
 
 HEIGHT = 280
 VEIL = "22"
-NAMED_DOTS = 6
 
 
 def tracks_figure(plot: Tracks, colours: Palette) -> go.Figure:
@@ -69,18 +68,8 @@ def _line(track: Track, style: Style, colours: Palette, shape: str) -> go.Scatte
     )
 
 
-def spaced(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """The values pushed apart to at least `gap`, in the same order, as far as possible inside the axis."""
-    order = sorted(range(len(values)), key=lambda place: values[place])
-    found = list(values)
-    for before, after in pairwise(order):
-        found[after] = max(found[after], found[before] + gap)
-    beyond = max(0.0, max(found, default=low) - high)
-    return [value - beyond for value in found]
-
-
 def _names(figure: go.Figure, plot: Tracks, styles: dict[str, Style], colours: Palette) -> None:
-    ends = [_named_step(track, plot.shape) for track in plot.tracks]
+    ends = [named_step(track, plot.shape) for track in plot.tracks]
     gap = (plot.y.high - plot.y.low) * 18 / (HEIGHT - 60)
     places = spaced([step.mark.value for step in ends], gap, plot.y.low, plot.y.high)
     for track, y in zip(plot.tracks, places, strict=True):
@@ -96,17 +85,6 @@ def _names(figure: go.Figure, plot: Tracks, styles: dict[str, Style], colours: P
             f"{for_plotly(track.series, 18)}",
             font={"size": FONT_PX} | ({"color": colours.ink} if colours.ink else {}),
         )
-
-
-def _named_step(track: Track, shape: str) -> Step:
-    """The point that a name stands beside: the last of a line, the highest of an outline."""
-    return max(track.steps, key=lambda step: step.mark.value) if shape == "steps" else track.steps[-1]
-
-
-def furthest(plot: Tracks) -> list[Step]:
-    """The dots that stand furthest from "as before"."""
-    steps = [step for track in plot.tracks for step in track.steps]
-    return sorted(steps, key=lambda step: -abs(step.mark.value - step.at))[:NAMED_DOTS]
 
 
 def _diagonal(figure: go.Figure, plot: Tracks, colours: Palette) -> None:

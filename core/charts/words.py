@@ -24,9 +24,14 @@ SCALES = {"share": 100.0, "points": 100.0}
 SIGNS = {"share": " %", "points": " points", "ratio": " ×"}
 
 
+def seen(text: str) -> str:
+    """Text with its lines, but with nothing in it that cannot be seen or that turns its direction."""
+    return _UNSEEN.sub("", _ANSI.sub("", text))
+
+
 def clean(text: object) -> str:
     """Text on one line with nothing in it that cannot be seen."""
-    return " ".join(_UNSEEN.sub("", _ANSI.sub("", str(text))).split())
+    return " ".join(seen(str(text)).split())
 
 
 def short(text: object, most: int = MOST) -> str:

@@ -22,6 +22,7 @@ from core.cli import (
     prices,
     prompts,
     rate,
+    report,
     review,
     serving,
     studio,
@@ -55,6 +56,7 @@ for module in (
     chat,
     trial,
     evals,
+    report,
     rate,
 ):
     for command in module.COMMANDS:

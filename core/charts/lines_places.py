@@ -1,0 +1,31 @@
+"""Where the names of lines and dots stand, so that none lies over another. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from core.charts.plot import Step, Track, Tracks
+
+NAMED_DOTS = 6
+
+
+def spaced(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """The values pushed apart to at least `gap`, in the same order, as far as possible inside the axis."""
+    order = sorted(range(len(values)), key=lambda place: values[place])
+    found = list(values)
+    for before, after in pairwise(order):
+        found[after] = max(found[after], found[before] + gap)
+    beyond = max(0.0, max(found, default=low) - high)
+    return [value - beyond for value in found]
+
+
+def named_step(track: Track, shape: str) -> Step:
+    """The point that a name stands beside: the last of a line, the highest of an outline."""
+    return max(track.steps, key=lambda step: step.mark.value) if shape == "steps" else track.steps[-1]
+
+
+def furthest(plot: Tracks) -> list[Step]:
+    """The dots that stand furthest from "as before"."""
+    steps = [step for track in plot.tracks for step in track.steps]
+    return sorted(steps, key=lambda step: -abs(step.mark.value - step.at))[:NAMED_DOTS]
