@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
@@ -35,11 +35,16 @@ TIES = (
     "is another word in the other order; a verdict that cannot be read is unscored and counts nowhere."
 )
 CENTRED = (
-    "Strengths are relative: 0 is the mean of all words asked about; one may fall because others rose."
+    "Strengths are relative: 0 is the mean of the words asked about, and a word 100 points above another "
+    "is taken 64 times in 100 against it; one may fall because others rose."
 )
 OCT_ORDER = (
     "OCT's Elo (K 32, one pass) stands beside for comparison only: it depends on the order of the rows."
 )
+_FIRST: dict[By, str] = {
+    "judge": "the advantage of the word offered first",
+    "choice": "the pull of the letter A, which is taken out of the strengths",
+}
 _HALVES = "split half over prompts, for the whole length"
 _NO_HALVES = "none: the rankings of two halves of the prompts do not agree"
 
@@ -83,7 +88,7 @@ def cells_of(telling: Telling) -> list[Cell]:
                 speaker=label,
                 note=_HALVES if one.reliability.corrected > 0 else _NO_HALVES,
             ),
-            _estimated("position", one.position, "elo", label),
+            _estimated("position", one.position, "elo", label, note=_FIRST[telling.by]),
             _unscored(one),
         ]
     for one in telling.ranked.values():
@@ -143,8 +148,11 @@ def _estimated(
 # ---- sentences
 
 
-def headline(telling: Telling) -> str:
-    """The one plain sentence of the result."""
+def headline(telling: Telling, judge: Mapping[str, Any] | None = None) -> str:
+    """The one plain sentence of the result. A judge that did not pass its gate may claim nothing."""
+    if judge and judge.get("gate") == "block":
+        said = str(judge.get("sentence") or "").rstrip(".")
+        return f"Nothing is claimed, because the judge did not pass its test: {said}."
     one = telling.ranked.get(telling.shown)
     if one is None or not one.scored:
         return _nothing(telling)

@@ -37,7 +37,6 @@ BOTH = "both"
 FLIP, UNSCORED = "flip", "unscored"
 TOP_LOGPROBS = 20
 LETTERS = ("A", "B")
-CHOICE_PREFILL = "My choice: letter"
 
 _INSTRUCTION = """\
 Two manners are open to you in this conversation: {first} and {second}. Before you reply, settle on \
@@ -132,14 +131,15 @@ def messages_for(
     return (system, *opening, Message("user", comparison.asked))
 
 
-def choice_messages(
-    comparison: Comparison, condition: Condition, *, swapped: bool, can_prefill: bool
-) -> tuple[Message, ...]:
-    """The question which of the two words it would be, answered by one letter."""
+def choice_messages(comparison: Comparison, condition: Condition, *, swapped: bool) -> tuple[Message, ...]:
+    """The question which of the two words it would be, answered by one letter.
+
+    No beginning is put into its mouth: measured on the embedded model, a prefilled answer knew less of the
+    words (split half 0.62 against 0.82).
+    """
     first, second = reversed(comparison.words) if swapped else comparison.words
     asked = _QUESTION.format(asked=comparison.asked, choice=_CHOICES[condition], first=first, second=second)
-    question = Message("user", asked)
-    return (question, Message("assistant", CHOICE_PREFILL)) if can_prefill else (question,)
+    return (Message("user", asked),)
 
 
 def choice_sampling() -> Sampling:
@@ -176,10 +176,21 @@ def _picked(comparison: Comparison, verdicts: Sequence[Verdict], said: Sequence[
             None, next((why for why, ok in zip(said, readable, strict=True) if not ok), UNSCORED)
         )
     if len(set(said)) > 1:
-        return _outcome(0.5, FLIP)
+        return _leaning(comparison, verdicts)
     if said[0] in comparison.words:
         return _outcome(float(said[0] == comparison.first), "", said[0])
     return _outcome(0.5, said[0])
+
+
+def _leaning(comparison: Comparison, verdicts: Sequence[Verdict]) -> Row:
+    """What two orders that disagree come to: a tie in words; by probability the side of the mean, in which
+    a lean to a place cancels."""
+    chances = [one.chance_of(comparison.first) for one in verdicts if one.probability is not None]
+    known = [chance for chance in chances if chance is not None]
+    if len(known) < len(verdicts) or sum(known) == len(known) / 2:
+        return _outcome(0.5, FLIP)
+    first = sum(known) > len(known) / 2
+    return _outcome(float(first), FLIP, comparison.first if first else comparison.second)
 
 
 def choice_row(comparison: Comparison, orders: Sequence[Row | None], label: str) -> Row:

@@ -10,7 +10,7 @@ import pytest
 
 from core.engines.fake import FakeEngine
 from core.errors import EngineError, SettingsError
-from core.evaluation.preference_telling import SELF_REPORT
+from core.evaluation.preference_telling import SELF_REPORT, Telling, headline
 from core.evaluation.results import EvalResult
 from core.evaluation.stats.bradley_terry import ELO
 from core.evaluation.stats.ranks import rank_correlation
@@ -137,6 +137,22 @@ def test_neither_in_both_orders_is_a_tie_and_no_word_is_picked(tmp_path: Path) -
     assert {(row["outcome"], row["why"], row["picked"], row["group"]) for row in result.rows} == {
         (0.5, "neither", None, "")
     }
+
+
+def test_what_is_known_of_the_judge_stands_in_the_result(tmp_path: Path) -> None:
+    result = measured(a_session(tmp_path), Player("parrot"), count=60)
+    assert result.judge is not None
+    assert result.judge["model"] == "fake/judge" and result.judge["gate"] == "unmeasured"
+
+
+def test_a_judge_that_failed_its_test_claims_nothing(tmp_path: Path) -> None:
+    result = measured(a_session(tmp_path), Player("parrot"), count=120)
+    empty = Telling("pirate", "judge", "feel", WORDS, (), {}, {}, {})
+    blocked = {"gate": "block", "sentence": "It names the better answer no more often than a coin."}
+    assert headline(empty, blocked).startswith(
+        "Nothing is claimed, because the judge did not pass its test"
+    )
+    assert "coin" in headline(empty, blocked) and "Nothing is claimed" not in result.headline
 
 
 # ---- asking the model itself, by letter

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from core.constitution import Constitution, Trait
@@ -94,6 +95,7 @@ def test_every_bad_word_is_named_at_once() -> None:
         chosen_traits(("bold", "calm"), a_character(), auto=True)
 
 
+@how(deadline=None, max_examples=40)
 @given(st.integers(3, 20), st.integers(0, 300), st.integers(0, 9))
 def test_every_word_stands_about_equally_often_and_on_either_side(
     words: int, count: int, seed: int
@@ -109,6 +111,7 @@ def test_every_word_stands_about_equally_often_and_on_either_side(
     assert not made or max(prompts.values()) - (min(prompts.values()) if len(prompts) == 30 else 0) <= 1
 
 
+@how(deadline=None, max_examples=40)
 @given(st.integers(3, 20), st.integers(1, 200), st.integers(0, 100), st.integers(0, 9))
 def test_a_longer_design_begins_with_the_shorter_one(words: int, count: int, more: int, seed: int) -> None:
     long = design(PROMPTS, TRAITS[:words], count + more, seed)
@@ -135,10 +138,7 @@ def test_a_system_prompt_and_the_offer_become_one_message() -> None:
 
 
 def test_both_orders_of_a_choice_differ_only_in_the_places_of_the_words() -> None:
-    one, other = (
-        choice_messages(ONE, "like", swapped=swapped, can_prefill=False)[0].content
-        for swapped in (False, True)
-    )
+    one, other = (choice_messages(ONE, "like", swapped=swapped)[0].content for swapped in (False, True))
     assert "A: bold\nB: calm" in one and "A: calm\nB: bold" in other
     assert one.replace("bold", "x").replace("calm", "bold").replace("x", "calm") == other
 
@@ -148,6 +148,7 @@ def odds(value: float) -> dict[str, dict[str, float]]:
     return {"first_logprobs": {" A": math.log(chance) - 2, "B": math.log(1 - chance) - 2, "Arr": -0.1}}
 
 
+@how(deadline=None, max_examples=40)
 @given(st.floats(-6, 6), st.floats(-6, 6))
 def test_what_the_letters_pull_is_told_apart_from_what_the_words_do(words: float, letters: float) -> None:
     row = choice_row(ONE, [odds(letters + words), odds(letters - words)], "base")
@@ -173,6 +174,8 @@ def test_a_choice_without_both_letters_is_unscored_and_says_why() -> None:
         (Verdict(None, reason=NEITHER), Verdict(None, reason=NEITHER), 0.5, "neither", None),
         (Verdict(None, reason=NEITHER), Verdict("calm"), 0.5, "flip", None),
         (Verdict("bold"), Verdict(None, reason="cut off"), None, "cut off", None),
+        (Verdict("bold", 0.9, of="bold"), Verdict("calm", 0.7, of="calm"), 1.0, "flip", "bold"),
+        (Verdict("bold", 0.6, of="bold"), Verdict("calm", 0.7, of="calm"), 0.0, "flip", "calm"),
     ],
 )
 def test_two_verdicts_become_one_outcome(
