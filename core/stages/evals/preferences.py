@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core.errors import RunError
 from core.evaluation.judging import TIE, Choice, Question, Verdict, ask_which_word, both_orders
@@ -34,6 +35,7 @@ from core.records import content_hash
 from core.stages.evals.judging import checked_by, size_verdicts, verdicts
 from core.stages.evals.keeping import latest
 from core.stages.evals.preference_plan import PART, Plan, PreferencesJob, planned
+from core.stages.evals.reliability import judge_record, size_judge
 from core.stages.evals.session import Ask, Session, Side, Speaker, drawn
 from core.stages.evals.speakers import base_of, judge_of, tuned_of
 from core.store.jsonl import Row, read_json
@@ -59,12 +61,13 @@ async def evaluate_preferences(
     plan, rows = planned(job, session, speakers=speakers), list[Row]()
     if judge is None and job.judge is not None:
         judge = judge_of(job.judge, session)
+    record = await _record(job, session, plan, judge) if judge else None
     for speaker in plan.speakers:
         answered = (
             _judged(job, session, plan, speaker, judge) if judge else _chosen(job, session, plan, speaker)
         )
         rows += await answered
-    return _result(job, session, plan, rows, other)
+    return _result(job, session, plan, rows, other, record)
 
 
 def size_preferences(job: PreferencesJob, session: Session) -> list[Side]:
@@ -77,7 +80,11 @@ def size_preferences(job: PreferencesJob, session: Session) -> list[Side]:
     verdicts_wanted = 2 * len(plan.comparisons) * len(plan.speakers)
     each = job.sampling.max_tokens * _TOKEN_CHARACTERS // 2
     judge = judge_of(job.judge, session)
-    return [*sides, size_verdicts(session, judge, verdicts_wanted, each, job.judged_by)]
+    return [
+        size_judge(session, judge, by=job.judged_by, seed=job.sampling.seed or 0),
+        *sides,
+        size_verdicts(session, judge, verdicts_wanted, each, job.judged_by),
+    ]
 
 
 # ---- asking
@@ -114,6 +121,12 @@ async def _judged(
     ]
 
 
+async def _record(job: PreferencesJob, session: Session, plan: Plan, judge: Speaker) -> dict[str, Any]:
+    """What is known of the judge, measured before it judges anything."""
+    tuned = [one.model for one in tuned_of(plan.speakers)]
+    return await judge_record(session, judge, by=job.judged_by, tuned=tuned, seed=job.sampling.seed or 0)
+
+
 def _question(comparison: Comparison, answer: Row) -> Question:
     """Which word the answer shows, with "both" as a choice beside "neither"."""
     question = ask_which_word(str(answer["text"]), *comparison.words, seed_text=comparison.prompt)
@@ -121,12 +134,11 @@ def _question(comparison: Comparison, answer: Row) -> Question:
 
 
 def _choice_asks(job: PreferencesJob, plan: Plan, speaker: Speaker) -> list[Ask]:
-    """Both orders of the words of every comparison; everybody alike, so prefilled only where all can be."""
-    prefill = all(one.engine.can_prefill for one in plan.speakers)
+    """Both orders of the words of every comparison."""
     return [
         Ask(
             {"prompt": one.prompt, "asked": one.asked, "comparison": one.number, "sample": 0},
-            choice_messages(one, job.condition, swapped=swapped, can_prefill=prefill),
+            choice_messages(one, job.condition, swapped=swapped),
             choice_sampling(),
         )
         for one in plan.comparisons
@@ -148,18 +160,24 @@ async def _chosen(job: PreferencesJob, session: Session, plan: Plan, speaker: Sp
 
 
 def _result(
-    job: PreferencesJob, session: Session, plan: Plan, rows: list[Row], other: EvalResult | None
+    job: PreferencesJob,
+    session: Session,
+    plan: Plan,
+    rows: list[Row],
+    other: EvalResult | None,
+    record: dict[str, Any] | None,
 ) -> EvalResult:
     telling = _telling(job, session, plan, rows)
     result = EvalResult(
         PART,
         session.constitution.name,
         session.run.id if session.run else "",
-        headline(telling),
+        headline(telling, record),
         cells_of(telling),
         rows,
         [*_trained_caveat(plan), *caveats(telling)],
         {one.label: one.as_dict() for one in plan.speakers},
+        record,
         settings=_settings(job, plan),
         details=details_of(telling),
         prompts_sha256=content_hash([prompt.text for prompt in plan.prompts]),
