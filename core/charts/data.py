@@ -82,9 +82,9 @@ def coverage(result: EvalResult, wanted: Wanted) -> Chart:
     bare = [_name(one, wanted) for one in covered if not one.get("pairs")]
     least = min(covered, key=lambda one: int(one.get("pairs") or 0))
     said = (
-        f"No pair yet for {listed(bare, 2)}"
+        f"No pair yet for {listed(bare, 2, quoted=True)}"
         if bare
-        else f"Fewest pairs: {listed([_name(least, wanted)])}, {int(least.get('pairs') or 0)}"
+        else f"Fewest pairs: {listed([_name(least, wanted)], quoted=True)}, {int(least.get('pairs') or 0)}"
     )
     sentence = f"{said} (n = {pairs} pairs of {prompts} prompts, counted, not estimated)."
     return Chart(name, title, sentence, plot, rows_behind(result), wanted.palette)
@@ -128,7 +128,9 @@ def told_apart(result: EvalResult, wanted: Wanted) -> Chart:
     ]
     best = max(cells, key=lambda cell: cell.value or 0.0)
     said = (
-        f"no better than a coin: {listed(weak, 2)}" if weak else "every trait is told better than by a coin"
+        f"no better than a coin: {listed(weak, 2, quoted=True)}"
+        if weak
+        else "every trait is told better than by a coin"
     )
     sentence = f"Told apart up to {number(best.value)}; {said} ({counted(cells, 'pairs')})."
     plot = Dots(rows, tuple(speakers), Axis("", 0.0, 1.0, line=0.5))

@@ -37,6 +37,11 @@ def pointed(marks: Iterable[Mark]) -> dict[str, Any]:
     }
 
 
+def letters(colours: Palette) -> dict[str, Any]:
+    """The font of words on a figure; its colour is the page's own where the palette has none."""
+    return {"size": FONT_PX} | ({"color": colours.ink} if colours.ink else {})
+
+
 def look(colours: Palette) -> dict[str, Any]:
     """What all figures share: quiet, still under the finger, on the page's own paper."""
     own: dict[str, Any] = {"font": {"color": colours.ink, "size": FONT_PX}} if colours.ink else {}

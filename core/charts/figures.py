@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
-from core.charts.drawing import FONT_PX, LETTER_PX, axis_of, interval_bars, look, pointed
-from core.charts.layout import BAR_PX, Layout, Place, at, joined, laid_out
+from core.charts.drawing import FONT_PX, LETTER_PX, axis_of, interval_bars, letters, look, pointed
+from core.charts.layout import BAR_PX, Layout, Place, at, joined, laid_out, wrapped
 from core.charts.lines import tracks_figure
-from core.charts.palette import PALETTES, SIGNS, Name, Palette, Style, styles_of
+from core.charts.palette import PALETTES, SIGNS, Name, Palette, Style, key_lines, styles_of
 from core.charts.plot import Dots, Mark, Plot, Stack, Tracks
 from core.charts.words import for_plotly
 
-KEY_PX = 24
+KEY_PX = 18
 AXIS_PX = 34
 CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True, "scrollZoom": False}
 
@@ -26,7 +27,6 @@ def figure_of(plot: Plot, palette: Name = "theme") -> go.Figure:
     layout = laid_out(plot)
     figure = _dots(plot, layout, colours) if isinstance(plot, Dots) else _stack(plot, layout, colours)
     _labels(figure, layout, colours)
-    _key(figure, plot.series if len(plot.series) > 1 else (), colours)
     return _framed(figure, plot, layout, colours)
 
 
@@ -154,63 +154,75 @@ def _rates(over: Sequence[tuple[Place, Mark]], colours: Palette) -> go.Scatter:
 def _labels(figure: go.Figure, layout: Layout, colours: Palette) -> None:
     for place in layout.places:
         text = "<br>".join(for_plotly(line) for line in place.lines)
-        if place.row.heading:
-            _write(figure, f"<b>{text}</b>", 0.0, place.top, "left", colours)
-        elif layout.over:
-            _write(figure, text, 0.0, place.top, "left", colours)
-        else:
-            _write(figure, text, 0.0, place.top, "right", colours, shift=-10)
+        beside = not layout.over and not place.row.heading
+        where = {
+            "x": 0.0,
+            "y": place.top,
+            "xanchor": "right" if beside else "left",
+            "xshift": -10 if beside else 0,
+        }
+        _write(
+            figure, f"<b>{text}</b>" if place.row.heading else text, where, colours, whole=place.row.label
+        )
         if place.row.note:
-            side = ("right", 1.0, 0.0) if layout.over else ("left", 1.0, 8.0)
-            note_top = place.top if layout.over else place.middle - FONT_PX * 0.7
-            _write(figure, for_plotly(place.row.note), side[1], note_top, side[0], colours, shift=side[2])
+            top = place.top if layout.over else place.middle - FONT_PX * 0.7
+            side = {"xanchor": "right", "xshift": 0} if layout.over else {"xanchor": "left", "xshift": 8}
+            _write(figure, for_plotly(place.row.note), {"x": 1.0, "y": top} | side, colours)
 
 
 def _write(
-    figure: go.Figure, text: str, x: float, top: float, anchor: str, colours: Palette, *, shift: float = 0.0
+    figure: go.Figure, text: str, where: dict[str, Any], colours: Palette, *, whole: str = ""
 ) -> None:
+    """Words beside the marks; a pointer that rests on a shortened label shows the whole."""
+    cut = text.endswith("…")
     figure.add_annotation(
-        x=x,
-        xref="paper",
-        y=top,
         text=text,
-        showarrow=False,
-        xanchor=anchor,
+        xref="paper",
         yanchor="top",
-        align=anchor,
-        xshift=shift,
+        align=where["xanchor"],
+        showarrow=False,
         borderpad=0,
-        font={"size": FONT_PX} | ({"color": colours.ink} if colours.ink else {}),
+        hovertext="<br>".join(wrapped(for_plotly(whole, 400), 60, 7)) if cut else None,
+        font=letters(colours),
+        **where,
     )
 
 
-def _key(figure: go.Figure, series: Sequence[str], colours: Palette) -> None:
-    """Who is who, in one line above the rows: shape, colour and word."""
+def _key(figure: go.Figure, series: Sequence[str], colours: Palette, left: float) -> None:
+    """Who is who, above the rows: shape, colour and word."""
     styles = styles_of(series)
-    words = "&nbsp;&nbsp; ".join(
-        f'<span style="color:{colours.series[styles[name].colour]}">{SIGNS[styles[name].symbol]}</span> '
-        f"{for_plotly(name, 24)}"
-        for name in series
-    )
-    if words:
+    lines = [
+        "&nbsp;&nbsp; ".join(_named(name, styles[name], colours) for name in line)
+        for line in key_lines(series)
+    ]
+    if lines:
         figure.add_annotation(
             x=0,
             xref="paper",
+            xshift=8 - left,
             y=1,
             yref="paper",
             yshift=4,
-            text=words,
+            text="<br>".join(lines),
+            align="left",
             showarrow=False,
             xanchor="left",
             yanchor="bottom",
-            font={"size": FONT_PX} | ({"color": colours.ink} if colours.ink else {}),
+            font=letters(colours),
         )
+
+
+def _named(name: str, style: Style, colours: Palette) -> str:
+    sign = f'<span style="color:{colours.series[style.colour]}">{SIGNS[style.symbol]}</span>'
+    return f"{sign} {for_plotly(name, 24)}"
 
 
 def _framed(figure: go.Figure, plot: Dots | Stack, layout: Layout, colours: Palette) -> go.Figure:
     left = 8 if layout.over else 16 + LETTER_PX * _longest(line for p in layout.places for line in p.lines)
     right = 14 if layout.over else 14 + LETTER_PX * _longest(row.note for row in plot.rows)
-    top = KEY_PX + 4 if len(plot.series) > 1 or (isinstance(plot, Dots) and plot.zones) else 8
+    zones = isinstance(plot, Dots) and bool(plot.zones)
+    top = 8 + KEY_PX * max(len(key_lines(plot.series)), int(zones))
+    _key(figure, plot.series, colours, left)
     figure.update_layout(
         height=round(top + layout.height + AXIS_PX + (14 if plot.axis.title else 0)),
         margin={"l": left, "r": right, "t": top, "b": AXIS_PX + (14 if plot.axis.title else 0)},

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.charts.drawing import FONT_PX, LETTER_PX, axis_of, interval_bars, look, pointed
+from core.charts.drawing import LETTER_PX, axis_of, interval_bars, letters, look, pointed
 from core.charts.lines_places import furthest, named_step, spaced
 from core.charts.palette import SIGNS, Palette, Style, styles_of
 from core.charts.plot import Axis, Track, Tracks
@@ -53,8 +53,13 @@ def _line(track: Track, style: Style, colours: Palette, shape: str) -> go.Scatte
     return go.Scatter(
         x=[step.at for step in track.steps],
         y=[mark.value for mark in marks],
-        mode={"lines": "lines+markers", "steps": "lines+markers", "points": "markers"}[shape],
-        line={"color": colour, "width": 2, "shape": "hvh" if shape == "steps" else "linear"},
+        mode={"lines": "lines+markers", "steps": "lines", "points": "markers"}[shape],
+        line={
+            "color": colour,
+            "width": 2,
+            "shape": "hvh" if shape == "steps" else "linear",
+            "dash": _dash(style),
+        },
         marker={
             "color": colour,
             "symbol": style.symbol,
@@ -66,6 +71,11 @@ def _line(track: Track, style: Style, colours: Palette, shape: str) -> go.Scatte
         error_y=interval_bars(marks, colour + "66") if bars else None,
         **pointed(marks),
     )
+
+
+def _dash(style: Style) -> str:
+    """Hollow shapes have broken lines: what is no colour to some eyes is still told apart."""
+    return "dot" if style.symbol.endswith("-open") else "solid"
 
 
 def _names(figure: go.Figure, plot: Tracks, styles: dict[str, Style], colours: Palette) -> None:
@@ -83,7 +93,7 @@ def _names(figure: go.Figure, plot: Tracks, styles: dict[str, Style], colours: P
             showarrow=False,
             text=f'<span style="color:{colours.series[style.colour]}">{SIGNS[style.symbol]}</span> '
             f"{for_plotly(track.series, 18)}",
-            font={"size": FONT_PX} | ({"color": colours.ink} if colours.ink else {}),
+            font=letters(colours),
         )
 
 

@@ -16,7 +16,7 @@ from core.charts.chart import (
 )
 from core.charts.plot import Axis, Dots, Line, Zone
 from core.charts.traits import SHARE, shift_of, spoken
-from core.charts.words import between, clean, counted, number
+from core.charts.words import between, clean, counted, moved, number
 from core.evaluation.results import EvalResult
 
 # Below the first a judge is noise, from the second on it may carry a headline (Landis and Koch's words).
@@ -37,9 +37,7 @@ def capability_charts(result: EvalResult, wanted: Wanted) -> list[Chart]:
         Line(
             "All questions" if group == "" else clean(group).capitalize(),
             marks_for(result, "correct", group, speakers),
-            number(shift.value, "points", signed=True)
-            if (shift := shift_of(result, "correct", group, speakers))
-            else "",
+            moved(shift.value) if (shift := shift_of(result, "correct", group, speakers)) else "",
         )
         for group in groups
     )

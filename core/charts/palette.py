@@ -81,6 +81,16 @@ SIGNS = {
 }
 
 
+def key_lines(series: Sequence[str], most: int = 44) -> list[list[str]]:
+    """The names of a chart's series in lines that a narrow screen has room for."""
+    lines: list[list[str]] = [[]]
+    for name in series if len(series) > 1 else ():
+        if lines[-1] and sum(len(one) + 5 for one in lines[-1]) + len(name) > most:
+            lines.append([])
+        lines[-1].append(name)
+    return [line for line in lines if line]
+
+
 def styles_of(series: Sequence[str]) -> dict[str, Style]:
     """A style for each series: the usual one where it has one, else the next that is free."""
     free = [style for style in OTHERS if style not in {KNOWN[name] for name in series if name in KNOWN}]

@@ -74,9 +74,7 @@ def suffix_words(result: EvalResult) -> dict[str, str]:
 
 def _said(value: object) -> str:
     if isinstance(value, dict):
-        return str(
-            value.get("words") or value.get("text") or value.get("suffix") or value.get("name") or ""
-        )
+        return str(value.get("title") or value.get("added") or value.get("words") or "")
     return str(value or "")
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 from core.charts.layout import BAR_PX, LINE_PX, Layout, at, joined, laid_out
 from core.charts.lines_places import NAMED_DOTS, furthest, named_step, spaced
-from core.charts.palette import Style, styles_of
+from core.charts.palette import Style, key_lines, styles_of
 from core.charts.plot import Axis, Dots, Mark, Plot, Stack, Track, Tracks
 from core.charts.words import clean, number, short
 
 FONT_PX = 13
 LETTER_PX = 6.6
 WIDE, NARROW = 660, 340
-KEY_PX = 24
+KEY_PX = 19
 AXIS_PX = 22
 TITLE_PX = 18
 LINES_PX = 210
@@ -57,10 +57,8 @@ class Canvas:
 
     def dot(self, x: float, y: float, style: Style, *, faint: bool = False) -> None:
         """The shape of a series, hollow where the style is open."""
-        shape, _, hollow = style.symbol.partition("-open")
-        is_open = style.symbol.endswith("-open")
+        shape, is_open = style.symbol.removesuffix("-open"), style.symbol.endswith("-open")
         names = f"{'o' if is_open else 'f'} s{style.colour}{' faint' if faint else ''}"
-        del hollow
         if shape == "circle":
             self.parts.append(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" class="{names}"/>')
             return
@@ -122,12 +120,14 @@ def _rows(plot: Dots | Stack, width: float) -> Canvas:
     wrap = 46 if not beside else max(8, int((column - 10) / LETTER_PX))
     layout = laid_out(plot, over=not beside, wrap=wrap, most_lines=3 if beside else 2)
     note = max((len(row.note) for row in plot.rows), default=0) * LETTER_PX
-    key = KEY_PX if len(plot.series) > 1 or (isinstance(plot, Dots) and plot.zones) else 4
+    zones = isinstance(plot, Dots) and bool(plot.zones)
+    lines = key_lines(plot.series, 48 if narrow else 96)
+    key = 6 + KEY_PX * max(len(lines), int(zones))
     title = TITLE_PX if plot.axis.title else 0
     canvas = Canvas(width, key + layout.height + AXIS_PX + title)
     scale = _Scale(plot.axis, column if beside else 8, width - (note + 16 if beside and note else 14))
     _ticks(canvas, plot.axis, scale, key, key + layout.height)
-    _key(canvas, plot.series)
+    _key(canvas, plot.series, lines)
     _labels(canvas, layout, scale, key)
     draw = _dots if isinstance(plot, Dots) else _stack
     draw(canvas, plot, layout, scale, key)  # type: ignore[arg-type]
@@ -157,12 +157,14 @@ def ticks_of(axis: Axis) -> list[float]:
     return [first + step * place for place in range(int((axis.high - first) // step) + 1)]
 
 
-def _key(canvas: Canvas, series: Sequence[str]) -> None:
-    styles, x = styles_of(series), 6.0
-    for name in series if len(series) > 1 else ():
-        canvas.dot(x, 9, styles[name])
-        canvas.text(x + 9, 13.5, short(name, 20), names="tick")
-        x += 24 + min(20, len(name)) * LETTER_PX
+def _key(canvas: Canvas, series: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    styles = styles_of(series)
+    for place, line in enumerate(lines):
+        x, y = 6.0, 9.0 + KEY_PX * place
+        for name in line:
+            canvas.dot(x, y, styles[name])
+            canvas.text(x + 9, y + 4.5, short(name, 20), names="tick")
+            x += 24 + min(20, len(name)) * LETTER_PX
 
 
 def _labels(canvas: Canvas, layout: Layout, scale: _Scale, top: float) -> None:
@@ -283,7 +285,7 @@ def _track(canvas: Canvas, track: Track, shape: str, style: Style, x: _Scale, y:
         points = _stairs(points, y.start)
         canvas.path(points, f"band s{style.colour}", closed=True)
     if shape != "points":
-        canvas.path(points, f"line s{style.colour}")
+        canvas.path(points, f"line s{style.colour}{' broken' if style.symbol.endswith('-open') else ''}")
     if shape != "steps" and len(track.steps) <= 60:
         for step in track.steps:
             canvas.dot(x(step.at), y(step.mark.value), style)

@@ -17,7 +17,7 @@ from core.charts.chart import (
     tuned_in,
 )
 from core.charts.plot import Axis, Dots, Line, Step, Track, Tracks
-from core.charts.words import between, counted, listed, number, short, trait_words
+from core.charts.words import between, counted, listed, moved, number, short, trait_words
 from core.evaluation.results import BASE, Cell, EvalResult, in_order
 
 IN_CHARACTER = "in character"
@@ -65,7 +65,7 @@ def _row(result: EvalResult, group: str, speakers: Sequence[str], wanted: Wanted
     return Line(
         trait_words(group, wanted.traits),
         marks_for(result, IN_CHARACTER, group, speakers),
-        number(shift.value, "points", signed=True) if shift else "",
+        moved(shift.value) if shift else "",
         strong=group == "" or shift is None or shift.marked is not False,
     )
 
@@ -79,11 +79,11 @@ def shift_of(result: EvalResult, measure: str, group: str, speakers: Sequence[st
 def _sorted(result: EvalResult, groups: Sequence[str], speakers: Sequence[str]) -> list[str]:
     """All prompts first, then the groups by how far they moved; those without a difference last."""
 
-    def moved(group: str) -> tuple[bool, bool, float]:
+    def by_rise(group: str) -> tuple[bool, bool, float]:
         shift = shift_of(result, IN_CHARACTER, group, speakers)
         return group != "", group == "everyday", -(shift.value or 0.0) if shift else 0.0
 
-    return sorted(groups, key=moved)
+    return sorted(groups, key=by_rise)
 
 
 def _trait_sentence(
@@ -96,7 +96,7 @@ def _trait_sentence(
         return f"{lead} ({counted(cells)})."
     held = [group for group, shift in traits if shift.excludes_zero and (shift.value or 0) > 0]
     weak = [trait_words(group, wanted.traits) for group, _ in traits if group not in held]
-    rest = f"; not shown to have moved: {listed(weak, 2)}" if weak else ""
+    rest = f"; not shown to have moved: {listed(weak, 2, quoted=True)}" if weak else ""
     return f"{lead}; {len(held)} of {len(traits)} traits rose beyond chance{rest} ({counted(cells)})."
 
 
@@ -147,14 +147,14 @@ def _effect(result: EvalResult, measure: str, speakers: Sequence[str]) -> Line:
     return Line(
         EFFECTS[measure],
         marks_for(result, measure, "", speakers),
-        number(shift.value, "points", signed=True) if shift else "",
+        moved(shift.value) if shift else "",
         strong=shift is None or shift.excludes_zero,
     )
 
 
 def _effects_sentence(result: EvalResult, measures: Sequence[str], speakers: Sequence[str]) -> str:
     shifts = {measure: shift_of(result, measure, "", speakers) for measure in measures}
-    moved = [
+    changed = [
         f"“{EFFECTS[measure].lower()}” by {number(shift.value, 'points', signed=True)}"
         for measure, shift in shifts.items()
         if shift and shift.excludes_zero
@@ -162,9 +162,9 @@ def _effects_sentence(result: EvalResult, measures: Sequence[str], speakers: Seq
     cells = [c for m in measures for s in speakers if (c := cell_of(result, m, "", s))]
     if not any(shifts.values()):
         return f"Shares of answers, with nothing to compare them with yet ({counted(cells)})."
-    if not moved:
+    if not changed:
         return f"No side effect moved beyond chance ({counted(cells)}); few prompts hide small ones."
-    return f"Moved beyond chance: {', '.join(moved)} ({counted(cells)})."
+    return f"Moved beyond chance: {', '.join(changed)} ({counted(cells)})."
 
 
 def appropriate(result: EvalResult, wanted: Wanted) -> Chart:

@@ -54,7 +54,13 @@ def number(value: float | None, unit: str = "share", *, signed: bool = False) ->
         return "–"
     digits = 2 if unit in ("ratio", "rank") else 0
     scaled = round(SCALES.get(unit, 1.0) * value, digits) + 0.0
-    return f"{scaled:{'+' if signed else ''},.{digits}f}{SIGNS.get(unit, '')}"
+    sign = "+" if signed and scaled > 0 else ""
+    return f"{sign}{scaled:,.{digits}f}{SIGNS.get(unit, '')}".replace("-", "−")
+
+
+def moved(value: float | None) -> str:
+    """A difference of shares at the end of a row, where room is short: "+32 pts"."""
+    return number(value, "points", signed=True).replace("points", "pts")
 
 
 def between(cell: Cell) -> str:
@@ -89,8 +95,8 @@ def trait_words(group: str, traits: Mapping[str, str]) -> str:
 GROUPS = {"": "All prompts", "everyday": "Everyday prompts"}
 
 
-def listed(words: Iterable[str], most: int = 3) -> str:
-    """ "a, b and c", and how many more."""
-    found = [short(word, 40) for word in words]
+def listed(words: Iterable[str], most: int = 3, *, quoted: bool = False) -> str:
+    """ "a, b and c", and how many more; sentences in quotes."""
+    found = [f"“{short(word, 48)}”" if quoted else short(word, 40) for word in words]
     shown = found[:most] + ([f"{len(found) - most} more"] if len(found) > most else [])
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)

@@ -70,6 +70,7 @@ svg .link {{ stroke: var(--line); stroke-width: 4; stroke-linecap: round; }}
 svg .bar {{ stroke-width: 1.7; stroke-linecap: round; }}
 svg .bar.thin {{ stroke-width: 1; opacity: .35; }}
 svg .line {{ fill: none; stroke-width: 2; }}
+svg .line.broken {{ stroke-dasharray: 4 3; }}
 svg .faint {{ opacity: .5; }}
 svg .o {{ fill: var(--paper); stroke-width: 2; }}
 svg .tie {{ opacity: .45; }}
