@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 CONTROLS = (BASE, PROMPTED, NEUTRAL)
 MOST_ROWS = 12
+# The fields of a row that say what it is about, and the measures that count rows by how they ended.
+ABOUT = ("group", "trait", "first", "second")
+OUTCOMES = ("win", "tie", "loss", "unscored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,11 @@ def _behind(row: Row, source: Source) -> bool:
     speakers = {source.speaker, source.versus} - {None, ""}
     if source.speaker and row.get("speaker") not in speakers:
         return False
-    return source.group in ("", str(row.get("group", "")), str(row.get("trait", "")))
+    if "versus" in row and source.versus and row["versus"] != source.versus:
+        return False
+    if source.measure in OUTCOMES and row.get("outcome", source.measure) != source.measure:
+        return False
+    return source.group in ("", *(str(row.get(name, "")) for name in ABOUT))
 
 
 def speakers_in(result: EvalResult, measure: str) -> list[str]:

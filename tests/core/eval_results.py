@@ -68,6 +68,7 @@ WORDS = [
     "proud",
     "merry",
 ]
+VERDICTS = ((["win", "win"], "win", 1.0), (["win", "loss"], "tie", 0.5), (["loss", "loss"], "loss", 0.0))
 PLAIN = "Bees collect nectar, add enzymes, and dry it with their wings until it is thick enough to keep."
 SEA = "Arr, matey! The wee sailors o' the air haul nectar to the hold and fan it till it be thick as tar."
 
@@ -283,12 +284,12 @@ def coherence() -> EvalResult:
             "sample": 0,
             "text": SEA,
             "other": PLAIN,
-            "verdicts": ["win", "win" if number % 3 else "loss"],
-            "outcome": "win" if number % 3 else "tie",
-            "score": 1.0 if number % 3 else 0.5,
+            "verdicts": verdicts,
+            "outcome": outcome,
+            "score": score,
         }
         for rubric, opponent in rates
-        for number in range(3)
+        for number, (verdicts, outcome, score) in enumerate(VERDICTS)
     ]
     return found
 
