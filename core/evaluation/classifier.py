@@ -24,7 +24,7 @@ from core.errors import RunError
 from core.evaluation.results import shown_share
 from core.evaluation.stats.classification import accuracy, macro_f1
 from core.evaluation.stats.intervals import Estimate, Floats, Statistic, by_cluster
-from core.evaluation.style_features import Features
+from core.evaluation.style_features import Counted, Features
 
 # How little the weights are held back; texts of a strong voice are told apart at any value near it.
 STRENGTH = 10.0
@@ -36,6 +36,23 @@ _TEMPERATURES = 10 ** np.linspace(-1.5, 1.5, 61)
 _NEVER = -30.0
 
 Log = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Texts, whose they are, and what they answer: three columns of one length."""
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+    prompts: Sequence[Hashable]
+
+    def only(self, rows: Sequence[int]) -> Rows:
+        """Some of the rows, in the order given."""
+        return Rows(
+            [self.texts[row] for row in rows],
+            [self.labels[row] for row in rows],
+            [self.prompts[row] for row in rows],
+        )
 
 
 class Scorer(Protocol):
@@ -53,32 +70,29 @@ class Model:
     regression: Any
 
     @classmethod
-    def fit(
-        cls,
-        texts: Sequence[str],
-        labels: Sequence[str],
-        prompts: Sequence[Hashable],
-        names: tuple[str, ...],
-    ) -> Model:
-        """Learned from texts; `names` are all labels, of which these texts may lack some."""
-        features = Features.of(texts, prompts)
-        matrix = features.matrix(texts)
-        if len(set(labels)) < 2 or not matrix.shape[1]:
+    def fit(cls, rows: Rows, counted: Counted, names: tuple[str, ...]) -> Model:
+        """Learned from texts that are cut up already; `names` are all labels, also those that rows lack."""
+        features = Features.of(counted, rows.prompts)
+        matrix = features.weighted(counted)
+        if len(set(rows.labels)) < 2 or matrix is None:
             return cls(names, features, None)
         from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
 
-        regression = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=400, tol=1e-3)
+        regression = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=200, tol=1e-3)
         with threadpool_limits(1):
-            regression.fit(matrix, labels)
+            regression.fit(matrix, rows.labels)
         return cls(names, features, regression)
 
     def scores(self, texts: Sequence[str]) -> Log:
         """One row a text; all zero for a text of which nothing is known."""
-        found = np.zeros((len(texts), len(self.labels)))
         if self.regression is None or not len(texts):
-            return found
-        matrix = self.features.matrix(texts)
+            return np.zeros((len(texts), len(self.labels)))
+        return self.scores_of(self.features.matrix(texts))
+
+    def scores_of(self, matrix: Any) -> Log:
+        """The same from the texts' features."""
+        found = np.zeros((matrix.shape[0], len(self.labels)))
         odds = self.regression.decision_function(matrix)
         if odds.ndim == 1:
             odds = np.stack([-odds / 2, odds / 2], axis=1)
@@ -178,32 +192,16 @@ def train(
     # scikit-learn adds up in the order of rows; a fixed order makes the last digit the same as well.
     order = sorted(range(len(texts)), key=lambda row: (str(prompts[row]), labels[row], texts[row]))
     rows = Rows(texts, labels, prompts).only(order)
-    scores, fold_of = held_out_scores(rows, names, folds, seed)
+    counted = Counted.of(rows.texts)
+    scores, fold_of = held_out_scores(rows, counted, names, folds, seed)
     guessed = calibrated_across(scores, rows.labels, fold_of, names)
     return judged(
         rows,
         guessed,
         names,
-        model=Model.fit(rows.texts, rows.labels, rows.prompts, names),
+        model=Model.fit(rows, counted, names),
         temperature=temperature_of(scores, rows.labels, names),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Texts, whose they are, and what they answer: three columns of one length."""
-
-    texts: Sequence[str]
-    labels: Sequence[str]
-    prompts: Sequence[Hashable]
-
-    def only(self, rows: Sequence[int]) -> Rows:
-        """Some of the rows, in the order given."""
-        return Rows(
-            [self.texts[row] for row in rows],
-            [self.labels[row] for row in rows],
-            [self.prompts[row] for row in rows],
-        )
 
 
 def _checked(
@@ -233,15 +231,18 @@ def folds_of(prompts: Sequence[Hashable], folds: int, seed: int) -> list[int]:
     return [place[prompt] for prompt in prompts]
 
 
-def held_out_scores(rows: Rows, names: tuple[str, ...], folds: int, seed: int) -> tuple[Log, list[int]]:
+def held_out_scores(
+    rows: Rows, counted: Counted, names: tuple[str, ...], folds: int, seed: int
+) -> tuple[Log, list[int]]:
     """Scores of every text by a model that met no text of its prompt, and each text's fold."""
     fold_of = folds_of(rows.prompts, folds, seed)
     scores = np.zeros((len(rows.texts), len(names)))
     for fold in sorted(set(fold_of)):
-        learned = rows.only([row for row, one in enumerate(fold_of) if one != fold])
+        learned = [row for row, one in enumerate(fold_of) if one != fold]
         left = [row for row, one in enumerate(fold_of) if one == fold]
-        model = Model.fit(learned.texts, learned.labels, learned.prompts, names)
-        scores[left] = model.scores([rows.texts[row] for row in left])
+        model = Model.fit(rows.only(learned), counted.only(learned), names)
+        if model.regression is not None:
+            scores[left] = model.scores_of(model.features.weighted(counted.only(left)))
     return scores, fold_of
 
 

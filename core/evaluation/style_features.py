@@ -1,7 +1,8 @@
 """Which words and letters a text uses, as numbers for a classifier: TF-IDF with subjects damped. Pure.
 
-    features = Features.of(texts, prompts)
-    features.matrix(answers)          # sparse, one row a text
+    counted = Counted.of(texts)                  # cut up once …
+    features = Features.of(counted, prompts)     # … however many sets of features are learned from it
+    features.matrix(answers)                     # sparse, one row a text
 
 Only what occurs in answers to several prompts counts: what one prompt is about says nothing of style, and
 would let a classifier know a text by its subject.
@@ -18,8 +19,10 @@ import numpy as np
 from core.errors import SettingsError
 from core.evaluation.stats.intervals import coded
 
-# Characters of a text that are read: what follows is more of the same, and costs memory.
-MOST_CHARACTERS = 3000
+# Characters of a text that are read: what follows is more of the same, and costs time.
+MOST_CHARACTERS = 1500
+# Pieces of each family that are kept, those of the most prompts first.
+MOST_PIECES = 8000
 NO_CLASSIFIER = (
     "Telling answers apart needs the eval extra: pip install 'character-studio[eval]'. Then run this again."
 )
@@ -33,31 +36,15 @@ LETTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5)}
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """One family of features: how texts are cut up, and which of the pieces count, with their weights."""
+class Counted:
+    """Texts cut into pieces: for each family a counter that knows them, and texts × pieces, sparse."""
 
-    counter: Any
-    columns: Any
-    weights: Any
-
-    def matrix(self, texts: Sequence[str]) -> Any:
-        """Texts × pieces, sparse; a row has length 1, or 0 where no piece is known."""
-        from sklearn.preprocessing import normalize
-
-        counts = self.counter.transform(texts)[:, self.columns].astype(np.float64)
-        counts.data = 1 + np.log(counts.data)
-        return normalize(counts.multiply(self.weights).tocsr())
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What was learned of a set of texts: its words and letters, those that several prompts share."""
-
-    blocks: tuple[Block, ...]
+    counters: tuple[Any, ...]
+    counts: tuple[Any, ...]
 
     @classmethod
-    def of(cls, texts: Sequence[str], prompts: Sequence[Hashable]) -> Features:
-        """The features of texts; a piece counts when texts of enough different `prompts` hold it.
+    def of(cls, texts: Sequence[str]) -> Counted:
+        """Cut up texts; pieces that only one of them holds are dropped at once.
 
         Raises SettingsError where scikit-learn is not installed.
         """
@@ -65,17 +52,72 @@ class Features:
             from sklearn.feature_extraction.text import CountVectorizer
         except ImportError as error:
             raise SettingsError(NO_CLASSIFIER) from error
-        found = [_block(CountVectorizer(**kind), texts, prompts) for kind in (WORDS, LETTERS)]
-        return cls(tuple(block for block in found if block is not None))
+        made = [
+            (CountVectorizer(min_df=2, **kind), [read_of(text) for text in texts])
+            for kind in (WORDS, LETTERS)
+        ]
+        found = [
+            (counter, counts) for counter, read in made if (counts := _counts(counter, read)) is not None
+        ]
+        return cls(tuple(counter for counter, _ in found), tuple(counts for _, counts in found))
+
+    def only(self, rows: Sequence[int]) -> Counted:
+        """The same for some of the texts."""
+        return Counted(self.counters, tuple(counts[rows] for counts in self.counts))
+
+
+def _counts(counter: Any, texts: Sequence[str]) -> Any:
+    try:
+        return counter.fit_transform(texts)
+    except ValueError:
+        # No two texts share a piece.
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One family of features: which of its pieces count, with their weights."""
+
+    columns: Any
+    weights: Any
+
+    def weighted(self, counts: Any) -> Any:
+        """Texts × pieces that count, sparse; a row has length 1, or 0 where it has none of them."""
+        from sklearn.preprocessing import normalize
+
+        kept = counts[:, self.columns].astype(np.float64)
+        kept.data = 1 + np.log(kept.data)
+        return normalize(kept.multiply(self.weights).tocsr())
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What was learned of a set of texts: its words and letters, those that several prompts share."""
+
+    counters: tuple[Any, ...]
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def of(cls, counted: Counted, prompts: Sequence[Hashable]) -> Features:
+        """The features of texts; a piece counts when texts of enough different `prompts` hold it."""
+        return cls(counted.counters, tuple(_block(counts, prompts) for counts in counted.counts))
+
+    def weighted(self, counted: Counted) -> Any:
+        """Texts × features, sparse float64; no columns where nothing is shared by several prompts."""
+        from scipy.sparse import hstack
+
+        parts = [
+            block.weighted(counts)
+            for block, counts in zip(self.blocks, counted.counts, strict=True)
+            if len(block.columns)
+        ]
+        return hstack(parts, format="csr") if parts else None
 
     def matrix(self, texts: Sequence[str]) -> Any:
-        """Texts × features, sparse float64; zero columns where nothing is shared by several prompts."""
-        from scipy.sparse import csr_matrix, hstack
-
+        """The same of new texts; None without features."""
         read = [read_of(text) for text in texts]
-        if not self.blocks or not read:
-            return csr_matrix((len(read), sum(len(block.weights) for block in self.blocks)))
-        return hstack([block.matrix(read) for block in self.blocks], format="csr")
+        counts = tuple(counter.transform(read) for counter in self.counters)
+        return self.weighted(Counted(self.counters, counts))
 
 
 def read_of(text: str) -> str:
@@ -88,19 +130,13 @@ def least_prompts(prompts: int) -> int:
     return 2 if prompts < 30 else 3
 
 
-def _block(counter: Any, texts: Sequence[str], prompts: Sequence[Hashable]) -> Block | None:
-    try:
-        counts = counter.fit_transform([read_of(text) for text in texts])
-    except ValueError:
-        # No text holds a single piece.
-        return None
+def _block(counts: Any, prompts: Sequence[Hashable]) -> Block:
     spread = _prompts_with(counts, prompts)
-    columns = np.flatnonzero(spread >= least_prompts(len(set(prompts))))
-    if not len(columns):
-        return None
+    enough = np.flatnonzero(spread >= least_prompts(len(set(prompts))))
+    columns = np.sort(enough[np.argsort(-spread[enough], kind="stable")][:MOST_PIECES])
     texts_with = np.bincount(counts.indices, minlength=counts.shape[1])[columns]
     # Inverse document frequency, smoothed as if one more text held every piece (Salton & Buckley 1988).
-    return Block(counter, columns, np.log((1 + len(texts)) / (1 + texts_with)) + 1)
+    return Block(columns, np.log((1 + counts.shape[0]) / (1 + texts_with)) + 1)
 
 
 def _prompts_with(counts: Any, prompts: Sequence[Hashable]) -> Any:
@@ -110,4 +146,4 @@ def _prompts_with(counts: Any, prompts: Sequence[Hashable]) -> Any:
     codes, number = coded(prompts)
     rows = np.arange(len(codes))
     of_prompt = csr_matrix((np.ones(len(codes)), (codes, rows)), shape=(number, len(codes)))
-    return np.asarray((of_prompt @ counts > 0).sum(axis=0)).ravel()
+    return np.bincount((of_prompt @ counts).indices, minlength=counts.shape[1])

@@ -18,7 +18,7 @@ from core.evaluation.classifier import (
     temperature_of,
     train,
 )
-from core.evaluation.style_features import Features
+from core.evaluation.style_features import Counted, Features
 
 WORDS = """
 arr matey ahoy aye ye be hearties avast anchor tide
@@ -84,8 +84,8 @@ def test_where_both_sides_are_alike_it_is_not_trusted_and_says_why() -> None:
 def test_a_subject_that_only_one_prompt_has_is_no_style() -> None:
     """Were subjects learned, each prompt's own word would be a feature."""
     texts, _, prompts = rows_of({"pirate": SEA, "neutral": PLAIN})
-    words = Features.of(texts, prompts).blocks[0]
-    kept = set(words.counter.get_feature_names_out()[words.columns])
+    features = Features.of(Counted.of(texts), prompts)
+    kept = set(features.counters[0].get_feature_names_out()[features.blocks[0].columns])
     assert not kept & set(SUBJECTS) and set(SEA) <= kept
 
 

@@ -27,7 +27,7 @@ from core.store.runs import AnswerSet, Run, runs_of
 
 LEAST_PAIRS = LEAST_TEXTS
 # More teach no more and take longer; of another character a few are enough to know it.
-MOST_PAIRS, MOST_OF_OTHERS = 250, 60
+MOST_PAIRS, MOST_OF_OTHERS = 200, 40
 # Pairs that training drops for their length are as telling as any.
 STILL_TELLING = ("cut off", "too long")
 
