@@ -15,7 +15,7 @@ two were drawn from. Both good and both bad are ties. The prompt is the unit of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 from typing import Any, Literal, NamedTuple
 
@@ -31,6 +31,8 @@ SKIPPED, UNDONE = "skipped", "undone"
 
 # How many a sitting shows, science says 50 to 100; one in twenty is a pair that was seen before.
 USUAL, REPEATS = 60, 0.05
+# What a judge does with fewer prompts says little of the next one.
+FEWEST_PROMPTS = 10
 
 
 class Question(NamedTuple):
@@ -231,21 +233,25 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far a judge agrees with people. `kappa.n` counts prompts, `pairs` the votes compared."""
+    """How far a judge agrees with people. `kappa.n` counts prompts, `pairs` the votes compared.
+
+    The gate asks for thirty pairs of ten prompts, and for an interval, which is by prompt, that tells its
+    bands apart.
+    """
 
     kappa: Estimate
     gate: Gate
     pairs: int
 
     def as_dict(self, judge: str = "The judge") -> dict[str, Any]:
-        """{"kappa", "low", "high", "n", "pairs", "gate", "sentence"}; an unknown kappa is None."""
+        """As JSON, with "n" the pairs, "prompts", and the gate's "sentence"; an unknown kappa is None."""
         unknown = isnan(self.kappa.value)
         return {
             "kappa": None if unknown else self.kappa.value,
             "low": None if unknown else self.kappa.low,
             "high": None if unknown else self.kappa.high,
-            "n": self.kappa.n,
-            "pairs": self.pairs,
+            "n": self.pairs,
+            "prompts": self.kappa.n,
             "gate": self.gate,
             "sentence": gate_sentence(self, judge),
         }
@@ -262,7 +268,8 @@ def calibrated(votes: Iterable[Vote], verdicts: Iterable[Verdict]) -> Calibratio
     """Cohen's kappa of people and judge over win, tie and loss, unweighted, with an interval by prompt."""
     read = both_read(votes, verdicts)
     kappa = kappa_of([one.human for one in read], [one.judge for one in read], [one.prompt for one in read])
-    return Calibration(kappa, gate(kappa), len(read))
+    word = gate(replace(kappa, n=len(read))) if kappa.n >= FEWEST_PROMPTS else "too few"
+    return Calibration(kappa, word, len(read))
 
 
 def kappa_of(one: Sequence[Outcome], other: Sequence[Outcome], prompts: Sequence[str]) -> Estimate:
@@ -285,17 +292,22 @@ def gate_sentence(found: Calibration, judge: str) -> str:
 
 
 def _too_few(found: Calibration, judge: str) -> str:
-    n = found.kappa.n
-    if n < FEWEST:
+    if found.pairs < FEWEST:
         return (
-            f"Too few to tell whether {judge} can be trusted: people rated pairs of {n} prompts that it "
-            f"judged, and {FEWEST} are needed."
+            f"Too few to tell whether {judge} can be trusted: people rated {found.pairs} of the pairs that "
+            f"it judged, and {FEWEST} are needed."
+        )
+    if found.kappa.n < FEWEST_PROMPTS:
+        return (
+            f"Too few to tell whether {judge} can be trusted: the {found.pairs} pairs that people rated "
+            f"and it judged answer {found.kappa.n} prompts, and {FEWEST_PROMPTS} are needed."
         )
     if isnan(found.kappa.value):
         return f"People and {judge} gave one and the same word to every pair, which shows no agreement."
     return (
-        f"Too few to tell whether {judge} can be trusted: after {found.pairs} pairs its kappa may still "
-        f"lie anywhere from {found.kappa.low:.2f} to {found.kappa.high:.2f}. Rate more."
+        f"Too few to tell whether {judge} can be trusted: after {found.pairs} pairs of {found.kappa.n} "
+        f"prompts its kappa may still lie anywhere from {found.kappa.low:.2f} to {found.kappa.high:.2f}. "
+        "Rate more."
     )
 
 

@@ -32,8 +32,10 @@ def agreed(size: int, share: float, seed: int = 1) -> list[tuple[str, str]]:
     return found
 
 
-def judged_run(settings: Settings, words: list[tuple[str, str]], judge: str = JUDGE) -> Run:
-    """A run with a coherence result and one vote on each of its pairs."""
+def judged_run(
+    settings: Settings, words: list[tuple[str, str]], judge: str = JUDGE, prompts: int = 10_000
+) -> Run:
+    """A run with a coherence result and one vote on each of its pairs, which answer so many prompts."""
     run = open_run(settings, a_character())
     rows: list[dict[str, Any]] = []
     votes: list[dict[str, Any]] = []
@@ -52,7 +54,7 @@ def judged_run(settings: Settings, words: list[tuple[str, str]], judge: str = JU
         votes.append(
             Vote(
                 duel_id(asked, text, other),
-                f"p{number}",
+                f"p{number % prompts}",
                 "character",
                 "Ann",
                 0,
@@ -89,6 +91,17 @@ def test_kappa_is_that_of_the_model_that_made_the_words(settings: Settings) -> N
     found = human_gate(judged_run(settings, agreed(900, 0.7)), JUDGE)
     assert found is not None and abs(found["kappa"] - 0.7) < 0.05
     assert found["low"] < 0.7 < found["high"]
+
+
+def test_pairs_of_few_prompts_open_the_gate_only_where_their_interval_is_narrow(settings: Settings) -> None:
+    found = human_gate(judged_run(settings, agreed(60, 0.97), prompts=20), JUDGE)
+    assert found is not None and (found["n"], found["prompts"], found["gate"]) == (60, 20, "pass")
+
+
+def test_four_prompts_are_too_few_whatever_the_number_of_pairs(settings: Settings) -> None:
+    found = human_gate(judged_run(settings, agreed(60, 0.6), prompts=4), JUDGE)
+    assert found is not None and (found["n"], found["gate"]) == (60, "too few")
+    assert "4 prompts" in found["sentence"]
 
 
 def test_another_judge_is_not_known_by_these_votes(settings: Settings) -> None:

@@ -15,7 +15,7 @@ OUTCOMES = ("win", "tie", "loss")
 def human_gate(run: Run, judge: str) -> dict[str, Any] | None:
     """What people's votes in this run say of a judge, None before anybody's first vote.
 
-    {"kappa", "low", "high", "n" (prompts), "pairs", "gate": "pass|caution|block|too few", "sentence"};
+    {"kappa", "low", "high", "n" (pairs), "prompts", "gate": "pass|caution|block|too few", "sentence"};
     kappa is None where nothing was rated and judged. `judge` is the model's name as a result's
     `judge["model"]` carries it. All questions count together. Raises RunError when a file cannot be read.
     """
