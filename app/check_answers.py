@@ -129,7 +129,7 @@ def draw_exchange(about: About, one: Exchange, constitution: Constitution) -> No
     titles = titles_of(constitution)
     with st.container(border=True, gap="small"):
         with st.container(gap=None):
-            st.markdown(f"**{plain(one.asked[:LONGEST])}**")
+            st.markdown(f"**{in_lines(one.asked[:LONGEST])}**")
             known = [group for group in dict.fromkeys((one.about, one.trait)) if group]
             if known:
                 st.caption(plain(" · ".join(group_words(group, about.kind, titles) for group in known)))
@@ -139,6 +139,11 @@ def draw_exchange(about: About, one: Exchange, constitution: Constitution) -> No
         for column, said in zip(st.columns(2, gap="medium"), (one.left, one.right), strict=True):
             with column:
                 draw_said(said)
+
+
+def in_lines(text: str) -> str:
+    """A question with its line breaks, escaped."""
+    return "  \n".join(plain(line.strip()) for line in text.splitlines() if line.strip()) or "…"
 
 
 def draw_said(said: Said | None) -> None:

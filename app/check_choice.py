@@ -119,7 +119,7 @@ def chosen(about: About, name: str) -> Choice:
 
 
 # Flags of single kinds that a page offers, in this order; the rest is for the shell.
-OFFERED = ("N", "limit", "samples", "turns", "condition", "traits", "rubric", "max-tokens")
+OFFERED = ("per-trait", "N", "limit", "K", "turns", "condition", "traits", "rubric", "max-tokens")
 
 
 def own_flags(kind: str) -> list[str]:
@@ -129,15 +129,22 @@ def own_flags(kind: str) -> list[str]:
     return [flag for flag in OFFERED if flag in firsts.values()]
 
 
+def default_of(option: click.Option) -> Any:
+    """A flag's own default; a list for one that may be repeated: all its words, where it has a few."""
+    value = option.default
+    if option.multiple and isinstance(option.type, click.Choice):
+        return list(value) if isinstance(value, list | tuple) else [str(one) for one in option.type.choices]
+    return value if isinstance(value, str | int | float) else None
+
+
 def _own(kind: str, flag: str) -> Any:
     """A flag's value where it is not the command's own default."""
     value, option = state.widget(own_key(kind, flag)), options_of(kind)[f"--{flag}"]
     if option.multiple and isinstance(value, str):
         value = listed(value)
     if isinstance(value, list | tuple):
-        value = tuple(value)
-        return None if not value or value == tuple(option.default or ()) else value
-    return None if value in (None, "", option.default) else value
+        return tuple(value) if value and list(value) != default_of(option) else None
+    return None if value in (None, "", default_of(option)) else value
 
 
 def _typed(key: str) -> str:

@@ -26,11 +26,12 @@ class About:
     judged: bool = False
     scored: str = "in character"
     weak: str = "not in character"
+    file: str = ""
 
     @property
     def page(self) -> str:
         """The page's name: its file, and where a click's complaint stands."""
-        return f"check_{self.kind}"
+        return self.file or f"check_{self.kind}"
 
     @property
     def view(self) -> str:

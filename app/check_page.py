@@ -6,13 +6,14 @@ import streamlit as st
 
 from app import state
 from app.check_choice import chosen
+from app.check_fields import draw_model_fields
 from app.check_kinds import KINDS, About
 from app.check_live import draw_ended, draw_live
-from app.check_reads import adapters_of
+from app.check_reads import adapters_of, has_pairs
 from app.check_result import draw_result
-from app.check_setup import draw_model_fields, draw_setup
+from app.check_setup import draw_setup
 from app.launch import active_job
-from app.reads import library, run_of_character
+from app.reads import library
 from app.sidebar import title_of
 from app.trial_button import draw_try_it
 from app.widgets import command, next_step, page_head, plain, standing_complaint
@@ -66,13 +67,7 @@ def draw_empty(about: About, name: str, constitution: Constitution, running: boo
 
 def lacks_pairs(about: About, constitution: Constitution) -> bool:
     """Whether the kind needs pairs and there are none."""
-    if about.needs != "pairs":
-        return False
-    run = run_of_character(constitution.run_id)
-    if run is None:
-        return True
-    places = (run.folder, run.folder / "trial")
-    return not any(any(place.glob("teacher/*/rows.jsonl")) for place in places)
+    return about.needs == "pairs" and not has_pairs(constitution)
 
 
 def lacks_adapter(about: About, name: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from app.reads import library, settings
+from app.reads import library, run_of_character, settings
 from app.wording import counted
+from core.constitution import Constitution
 from core.embedded.adapters import adapter_names
 from core.embedded.catalogue import MODELS
 from core.errors import CoreError, RunError
@@ -126,6 +127,29 @@ def has_judge_key() -> bool:
         except CoreError:
             continue
     return False
+
+
+def judge_records(name: str) -> dict[str, dict[str, Any]]:
+    """What was measured of each judge on the present version of a character, by the judge's full name."""
+    run = run_of_character(library().load(name).constitution.run_id)
+    paths = run.folder.glob("evals/judges/*.json") if run else ()
+    found = (_record(stamp_of(path)) for path in sorted(paths))
+    return {str(one["model"]): one for one in found if one.get("model")}
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _record(stamp: Stamp) -> dict[str, Any]:
+    try:
+        return read_json(Path(stamp[0])) or {}
+    except RunError:
+        return {}
+
+
+def has_pairs(constitution: Constitution) -> bool:
+    """Whether a teacher and a student have spoken, in the run or in its trial."""
+    run = run_of_character(constitution.run_id)
+    places = (run.folder, run.folder / "trial") if run else ()
+    return any(any(place.glob("teacher/*/rows.jsonl")) for place in places)
 
 
 # ---- how a result is told from the others

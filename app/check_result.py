@@ -18,7 +18,7 @@ from app.check_chart import draw_chart
 from app.check_details import draw_details
 from app.check_kinds import About
 from app.check_reads import Kept, damaged_results, is_current, kept_results, label_of, rows_of
-from app.check_words import GATES, judge_sentence
+from app.check_standing import draw_standing
 from app.job_card import dotted
 from app.job_figures import reason_in_words
 from app.widgets import plain
@@ -77,7 +77,7 @@ def draw_headline(about: About, name: str, kept: Kept) -> None:
         st.subheader(plain(result.headline or "Measured; no sentence came of it."), anchor=False)
         st.caption(dotted(facts(result)))
     if result.judge:
-        draw_judge(result.judge)
+        draw_standing(result.judge)
     if not is_current(result, name):
         st.markdown(
             ":orange[:material/history:] Measured on an earlier version of the character. "
@@ -107,12 +107,6 @@ def facts(result: EvalResult) -> str:
     parts += [f"took {duration(result.seconds)}"] if result.seconds else []
     parts += [f"cost ${result.cost_usd:,.2f}"] if result.cost_usd else []
     return " · ".join([*parts, ago(time.time() - result.made_at)])
-
-
-def draw_judge(judge: Mapping[str, Any]) -> None:
-    """Who judged, whether it may be trusted, and by what that was measured."""
-    icon, word, colour = GATES.get(str(judge.get("gate")), GATES["unmeasured"])
-    st.markdown(f":{colour}[{icon} {word}] · {plain(judge_sentence(judge))}")
 
 
 # ---- method, numbers, files
@@ -184,7 +178,7 @@ def csv_of(cells: Sequence[Cell]) -> bytes:
     """Every cell as CSV with a header; no text in it is taken for a formula by a spreadsheet."""
     names = [field.name for field in fields(Cell)]
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(names)
     for cell in cells:
         writer.writerow([safe(getattr(cell, name)) for name in names])

@@ -122,9 +122,11 @@ def _said(row: Row | None, words: tuple[str, str]) -> Said | None:
 
 
 def mark_of(row: Row, words: tuple[str, str]) -> str:
-    """How an answer was scored: "in character, 0.92", "chose warm", "not scored"."""
-    if "picked" in row:
-        return f"chose {row['picked']}" if row["picked"] else "chose neither"
+    """How an answer was scored: "in character, 0.92", "chose warm", "not scored"; a pair is not scored."""
+    if "found" in row:
+        return ", ".join(str(one) for one in row["found"] or ())
+    if "first" in row:
+        return f"chose {row['picked']}" if row.get("picked") else "chose neither"
     score = _score(row)
     if score is None:
         return "not scored"

@@ -66,6 +66,6 @@ def sentence_of(constitution: Constitution, group: str) -> str:
 
 def judge_sentence(judge: Mapping[str, Any]) -> str:
     """Who judged and what is known of it, in a line."""
-    parts = [f"Judged by {judge.get('model', 'an unknown model')}"]
+    parts = [f"Judge: {judge.get('model', 'an unknown model')}"]
     parts += [str(judge[name]) for name in ("sentence", "family_warning") if judge.get(name)]
     return ". ".join(part.rstrip(". ") for part in parts) + "."

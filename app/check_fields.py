@@ -1,0 +1,228 @@
+"""The settings of a measurement: whom to compare, how much to ask, who judges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+import streamlit as st
+
+from app import state
+from app.check_choice import (
+    CONTROL,
+    CONTROLS,
+    EMBEDDED,
+    JUDGE,
+    MODEL,
+    STRENGTH,
+    STRENGTHS,
+    TUNED,
+    adapters_key,
+    default_of,
+    options_of,
+    own_flags,
+    own_key,
+)
+from app.check_kinds import About
+from app.check_reads import adapters_of, has_judge_key, judge_records
+from app.check_standing import draw_standing
+from app.check_words import CONTROL_WORDS
+from app.widgets import plain
+
+STAGE_WORDS = {
+    "dpo": "trained on pairs",
+    "sft": "trained on its own words",
+    "merged": "both, merged",
+    "trial": "from the trial",
+}
+MODEL_HELP = (
+    "provider/model as it was before training, for example openrouter/meta-llama/llama-3.1-8b-instruct, or "
+    "an address such as http://127.0.0.1:9000/v1#my-model."
+)
+TUNED_HELP = "Where the trained model is served under a name of its own: at Together, on a vLLM server."
+# What a flag of one kind asks, as a field says it; the command's own help stands behind the mark.
+LABELS = {
+    "per-trait": "Questions a trait",
+    "N": "How many",
+    "limit": "How many questions",
+    "K": "Answers to each",
+    "turns": "Turns",
+    "condition": "Asked to take what it",
+    "traits": "Words",
+    "rubric": "Judged as",
+    "max-tokens": "Longest answer, tokens",
+}
+STANDARD = "Standard"
+UNMEASURED = (
+    "Not measured yet. Before it judges, it is asked about pairs of this character whose answer is known; "
+    "what it got right stands beside every figure, and no better than a coin may not headline."
+)
+
+
+def draw_fields(about: About, name: str) -> None:
+    """Every setting that the kind's command has."""
+    known = options_of(about.kind)
+    if about.needs == "adapter":
+        draw_compared(about, name, known)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for flag in own_flags(about.kind):
+            draw_own(about.kind, flag, known[f"--{flag}"])
+    if "--judge" in known:
+        draw_judge(about, name)
+
+
+def draw_compared(about: About, name: str, known: dict[str, click.Option]) -> None:
+    """What training made, how strong, and who stands beside it."""
+    model = str(state.widget(MODEL) or EMBEDDED)
+    there = adapters_of(name, model.removeprefix("local/"))
+    with st.container(horizontal=True, vertical_alignment="top", gap="large"):
+        if len(there) > 1:
+            draw_adapters(name, there)
+        if there and "--strength" in known:
+            draw_strengths()
+        if "--control" in known:
+            draw_controls()
+    draw_models(bool(there))
+
+
+def draw_adapters(name: str, there: Sequence[str]) -> None:
+    """Which of the character's adapters; the one furthest along unless somebody chooses."""
+    st.pills(
+        "Trained",
+        there,
+        selection_mode="multi",
+        default=there[:1],
+        key=adapters_key(name),
+        format_func=lambda one: STAGE_WORDS.get(str(one).partition("/")[0], str(one)),
+        persist_state="session",
+        help="Several compare the stages of training.",
+    )
+
+
+def draw_strengths() -> None:
+    """How strong the adapter is worn; several make a sweep."""
+    st.pills(
+        "Strength",
+        STRENGTHS,
+        selection_mode="multi",
+        default=(1.0,),
+        key=STRENGTH,
+        format_func=lambda one: f"{one:g}",
+        persist_state="session",
+        help="1 is as it was trained. Several show where the character begins and where language breaks.",
+    )
+
+
+def draw_controls() -> None:
+    """Who stands beside the tuned model."""
+    st.pills(
+        "Compared with",
+        CONTROLS,
+        selection_mode="multi",
+        default=CONTROLS,
+        key=CONTROL,
+        format_func=lambda one: CONTROL_WORDS[str(one)],
+        persist_state="session",
+        help="Without these nobody could tell training from a good instruction, or from chance.",
+    )
+
+
+def draw_models(folded: bool) -> None:
+    """Models that are served elsewhere; folded where the embedded one was trained."""
+    label = "Another model" if folded else "A model that is served elsewhere"
+    with st.expander(label, icon=":material/dns:"):
+        draw_model_fields()
+
+
+def draw_model_fields() -> None:
+    """The model before training and the one after it, by name."""
+    with st.container(horizontal=True):
+        st.text_input(
+            "Before training", key=MODEL, placeholder=EMBEDDED, help=MODEL_HELP, persist_state="session"
+        )
+        st.text_input(
+            "After training", key=TUNED, placeholder="None", help=TUNED_HELP, persist_state="session"
+        )
+
+
+def draw_own(kind: str, flag: str, option: click.Option) -> None:
+    """A field for a flag that only this kind has, of the shape that its values have."""
+    label, key, about = LABELS.get(flag, flag.capitalize()), own_key(kind, flag), option.help
+    if isinstance(option.type, click.Choice):
+        draw_choices(label, key, option, about)
+    elif isinstance(option.type, click.types.IntParamType | click.IntRange):
+        low = getattr(option.type, "min", None) or 1
+        high = getattr(option.type, "max", None) or 100_000
+        default = default_of(option)
+        st.number_input(
+            label,
+            low,
+            high,
+            default,
+            key=key,
+            help=about,
+            width=190,
+            placeholder=STANDARD,
+            persist_state="session",
+        )
+    else:
+        st.text_input(label, key=key, help=about, width=360, persist_state="session", placeholder=STANDARD)
+
+
+def draw_choices(label: str, key: str, option: click.Option, about: str | None) -> None:
+    """Pills for a flag that takes one of a few words, or several of them."""
+    assert isinstance(option.type, click.Choice)
+    words = [str(one) for one in option.type.choices]
+    default: Any = default_of(option)
+    if option.multiple:
+        default = list(default or words)
+        st.pills(
+            label,
+            words,
+            selection_mode="multi",
+            default=default,
+            key=key,
+            help=about,
+            persist_state="session",
+        )
+    else:
+        st.segmented_control(label, words, default=default, key=key, help=about, persist_state="session")
+
+
+def draw_judge(about: About, name: str) -> None:
+    """Who judges, and what is known of that judge; nobody unless somebody chooses."""
+    records = judge_records(name)
+    st.selectbox(
+        "Judge",
+        list(dict.fromkeys([EMBEDDED, *records])),
+        index=None,
+        key=JUDGE,
+        placeholder="None",
+        accept_new_options=True,
+        width=420,
+        persist_state="session",
+        help="A large model of another family than the teacher judges best. Type provider/model.",
+    )
+    model = str(state.widget(JUDGE) or "")
+    if not model:
+        draw_no_judge(about, records.get(EMBEDDED))
+    elif model in records:
+        draw_standing(records[model])
+    else:
+        st.caption(UNMEASURED)
+
+
+def draw_no_judge(about: About, small: Mapping[str, Any] | None) -> None:
+    """What goes without a judge, or that it does not; what is known of the small one here."""
+    if not about.judged:
+        st.caption("Without a judge the model itself chooses, and its choices are counted.")
+        return
+    known = str(small.get("sentence", "")) if small else "how far it can be trusted is measured first"
+    st.caption(
+        plain(
+            f"A judge is needed here. The small one on this computer is free: {known[:1].lower()}{known[1:]}."
+        )
+    )
+    if not has_judge_key():
+        st.page_link("views/settings.py", label="Add a key for a large judge", icon=":material/key:")
