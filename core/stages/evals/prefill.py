@@ -56,7 +56,6 @@ async def evaluate_prefill(job: PrefillJob, session: Session) -> EvalResult:
     speakers, and EngineError, ModelError as asking does.
     """
     _check(job)
-    check_pairs(session)
     return await measure_prefill(job, session, speakers_of(job.cast, session))
 
 

@@ -36,7 +36,6 @@ async def evaluate_robustness(job: RobustnessJob, session: Session) -> EvalResul
     Raises RunError where the classifier has too little to learn from, before anything is asked, and
     EngineError, SettingsError, ModelError as asking does.
     """
-    check_pairs(session)
     return await measure_robustness(job, session, speakers_of(job.cast, session))
 
 
