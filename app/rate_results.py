@@ -7,8 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.check_result import draw_judge, table_of
-from app.check_words import GATES
+from app.check_words import GATES, judge_sentence
 from app.widgets import plain
 from core.evaluation.ratings import SCORES, Verdict
 from core.evaluation.results import Cell, EvalResult, shown_share, with_interval
@@ -32,7 +31,7 @@ def draw_results(run: Run, material: Material, rater: str, question: str) -> Non
         st.caption(plain(caveat))
     draw_votes(run, result, material, rater)
     with st.expander("All numbers", icon=":material/table:"):
-        st.dataframe(table_of(result.cells), hide_index=True, width="stretch")
+        st.dataframe(number_table(result.cells), hide_index=True, width="stretch")
         st.download_button(
             "Download the votes",
             votes_csv(run),
@@ -57,6 +56,19 @@ def numbers(result: EvalResult) -> None:
                 st.metric(label, short(cell), help=with_interval(cell), border=True, width="stretch")
 
 
+def number_table(cells: Sequence[Cell]) -> list[dict[str, str]]:
+    """Every number with its interval, as people read it."""
+    return [
+        {
+            "What": cell.measure,
+            "Of whom": cell.group or cell.speaker,
+            "Value": with_interval(cell),
+            "Note": cell.note if cell.value is not None else "",
+        }
+        for cell in cells
+    ]
+
+
 def _cell(result: EvalResult, measure: str) -> Cell | None:
     return next(iter(result.find(measure, group="")), None)
 
@@ -71,7 +83,8 @@ def short(cell: Cell) -> str:
 def draw_judge_gate(result: EvalResult, material: Material) -> None:
     """Whether the judge may headline; without one, how to get one."""
     if result.judge is not None:
-        draw_judge(result.judge)
+        icon, word, colour = GATES.get(str(result.judge.get("gate")), GATES["unmeasured"])
+        st.markdown(f":{colour}[{icon} {word}] · {plain(judge_sentence(result.judge))}")
         fixed = next((one for one in result.cells if one.measure == "bias-corrected win rate"), None)
         if fixed is not None:
             st.caption(plain(corrected_words(fixed)))
