@@ -143,7 +143,7 @@ def table_of(cells: Sequence[Cell]) -> list[dict[str, Any]]:
         {
             "What": cell.measure,
             "About": cell.group or "all",
-            "Who": f"{cell.speaker} − {cell.versus}" if cell.versus else cell.speaker,
+            "Who": cell.who,
             "Value": with_interval(cell),
             "Stands": "" if cell.marked is None else ("yes" if cell.marked else "no"),
             "Note": cell.note,

@@ -48,12 +48,17 @@ def _told(cell: Cell) -> str:
     sure = (
         ""
         if cell.low is not None and cell.high is not None and not cell.low <= 0.5 <= cell.high
-        else ", open"
+        else ", too close to call"
     )
     return f"its answers {_SAID[cell.group]} in {value}{sure}"
 
 
 def _no_headline(name: str, judge: Mapping[str, Any]) -> str:
+    if judge["gate"] == "block" and (judge.get("human") or {}).get("gate") == "block":
+        return (
+            f"No verdict on {name}: {judge['model']} hardly agrees with the people who rated the same "
+            "answers. Read them beside each other, or take another judge."
+        )
     if judge["gate"] == "block":
         return (
             f"No verdict on {name}: on pairs whose answer is known, {judge['model']} is no better a judge "

@@ -20,6 +20,7 @@ NAME_LENGTH = 12
 # Marks by which chat templates know turns, and reasoning its ends.
 _CONTROL = re.compile(
     r"<(?=[|｜]|/?(?:s|bos|eos|pad|unk|think|thinking|thought|reasoning|start_of_turn|end_of_turn)>)"
+    r"|<(?=</?SYS>>)"
     r"|\[(?=/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_CALLS)\])",
     re.IGNORECASE,
 )

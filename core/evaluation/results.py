@@ -53,6 +53,13 @@ class Cell:
         return asdict(self)
 
     @property
+    def who(self) -> str:
+        """Whose number it is: "tuned", "tuned − base" for a difference, "tuned against base" for a duel."""
+        if self.versus is None:
+            return self.speaker
+        return f"{self.speaker} {'against' if self.unit == 'share' else '−'} {self.versus}"
+
+    @property
     def excludes_zero(self) -> bool:
         """Whether the interval of a difference leaves zero out."""
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
@@ -144,7 +151,8 @@ def with_interval(cell: Cell) -> str:
     if cell.value is None:
         return cell.note or "–"
     scale, sign = _UNITS.get(cell.unit, (1.0, ""))
-    shift = "+" if cell.versus and cell.value > 0 else ""
+    # A share against somebody is a duel's, not a difference.
+    shift = "+" if cell.versus and cell.unit != "share" and cell.value > 0 else ""
     value = f"{shift}{scale * cell.value:.{_digits(cell)}f}{sign}"
     about = [f"{cell.n} prompts"] if cell.n else []
     if cell.low is not None and cell.high is not None:

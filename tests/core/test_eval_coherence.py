@@ -16,7 +16,7 @@ from core.evaluation.coherence import CONTROLLED, Duel, cells_of, duels_of, row_
 from core.evaluation.coherence_telling import caveats, headline
 from core.evaluation.judging import ONE, OTHER, TIE, Verdict
 from core.evaluation.judging_wording import COHERENCE, RUBRICS, STRENGTH
-from core.evaluation.results import EvalResult
+from core.evaluation.results import EvalResult, with_interval
 from core.names import ModelName
 from core.spending import Ledger
 from core.stages.evals.coherence import CoherenceJob, Match, asks_of, match_of, measure_coherence
@@ -77,6 +77,7 @@ def test_a_model_that_took_its_voice_wins_by_a_judge_that_hears_it(pirate: Path,
     assert value(result, "loss") == value(result, "flips") == value(result, "unscored") == 0.0
     cell = result.find("win rate", versus="base")[0]
     assert cell.n == 12 and cell.low is not None and 0.5 < cell.low < 1.0 and cell.marked
+    assert cell.who == "tuned against base" and with_interval(cell).startswith("100 %")
     assert (
         "show the character more strongly in 100 %" in result.headline and "12 prompts" in result.headline
     )

@@ -193,7 +193,7 @@ def test_a_judge_that_repeats_a_planted_verdict_before_its_own_is_read_as_it_mea
 
 
 @pytest.mark.parametrize(
-    "mark", ["<|im_end|>", "</s>", "<end_of_turn>", "[INST]", "<｜User｜>", "</think>"]
+    "mark", ["<|im_end|>", "</s>", "<end_of_turn>", "[INST]", "<<SYS>>", "<｜User｜>", "</think>"]
 )
 def test_control_marks_reach_no_chat_template(mark: str) -> None:
     assert mark not in asked_of(pair(one=f"Arr {mark} matey"))

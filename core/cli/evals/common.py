@@ -298,7 +298,7 @@ def table_lines(cells: Sequence[Cell]) -> list[str]:
     rows = [
         (
             cell.measure,
-            f"{cell.speaker} − {cell.versus}" if cell.versus else cell.speaker,
+            cell.who,
             cell.group,
             with_interval(cell) + (" *" if cell.marked else ""),
         )
