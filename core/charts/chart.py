@@ -95,6 +95,9 @@ def _behind(row: Row, source: Source) -> bool:
         return False
     if source.measure in OUTCOMES and row.get("outcome", source.measure) != source.measure:
         return False
+    scores = row.get("scores")
+    if isinstance(scores, Mapping) and scores and source.measure not in (*scores, "length"):
+        return False
     return source.group in ("", *(str(row.get(name, "")) for name in ABOUT))
 
 

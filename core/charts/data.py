@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.charts.chart import Chart, Wanted, cell_of, empty, groups_in, marks_for, rows_behind, speakers_in
 from core.charts.plot import Axis, Dots, Line, Mark, Source
 from core.charts.traits import SHARE
-from core.charts.words import counted, listed, number, trait_words
+from core.charts.words import counted, listed, moved, number, trait_words
 from core.evaluation.results import EvalResult
 
 SIDES = ("chosen", "rejected")
-# Measures that are shares of answers; lengths have another axis.
-TAUGHT = {
-    "markdown": "Uses markdown",
-    "emoji": "Uses emoji",
-    "hedging": "Hedges",
-    "refusals": "Refuses",
-    "near duplicates": "Is nearly a repeat",
-}
 
 
 def data_charts(result: EvalResult, wanted: Wanted) -> list[Chart]:
@@ -31,41 +24,67 @@ def data_charts(result: EvalResult, wanted: Wanted) -> list[Chart]:
 
 
 def taught(result: EvalResult, wanted: Wanted) -> Chart:
-    """A row a habit: how often the chosen answers have it, and how often the rejected ones."""
-    name, title = "taught", "What the pairs teach besides the character"
-    rows = [
-        Line(words, marks_for(result, measure, "", SIDES))
-        for measure, words in TAUGHT.items()
-        if speakers_in(result, measure)
-    ]
-    rows = [row for row in rows if row.marks]
-    if not rows:
+    """A row a habit, the most taught first: how often the chosen answers have it, and the rejected ones."""
+    name, title = "taught", "What tells chosen from rejected"
+    habits = sorted(_habits(result), key=lambda one: -abs(float(one["difference"])))
+    if not habits:
         return empty(
             name, title, "No pair was read yet: character eval data reads the pairs before training."
         )
-    plot = Dots(tuple(rows), SIDES, SHARE, linked=True)
-    return Chart(name, title, _taught_sentence(result), plot, rows_behind(result), wanted.palette)
+    rows = tuple(_habit(one) for one in habits[: wanted.most])
+    plot = Dots(rows, SIDES, SHARE, linked=True)
+    left_out = len(habits) - len(rows)
+    sentence = _taught_sentence(result, habits)
+    return Chart(name, title, sentence, plot, rows_behind(result), wanted.palette, left_out)
 
 
-def _taught_sentence(result: EvalResult) -> str:
-    pairs = [(m, *(cell_of(result, m, "", side) for side in SIDES)) for m in TAUGHT]
-    cells = [cell for _, *two in pairs for cell in two if cell]
-    apart = [m for m, one, two in pairs if one and two and _apart(one, two)]
+def _habits(result: EvalResult) -> list[Mapping[str, Any]]:
+    """The habits with a share on both sides and an interval of their difference."""
+    wants = ("chosen", "rejected", "difference", "low", "high")
+    found = [one for one in result.details.get("taught") or () if isinstance(one, dict)]
+    return [one for one in found if all(_finite(one.get(name)) for name in wants)]
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _habit(one: Mapping[str, Any]) -> Line:
+    """The chosen dot carries the interval of the difference, counted from the rejected dot."""
+    what, chosen, rejected = str(one["what"]), float(one["chosen"]), float(one["rejected"])
+    low, high = rejected + float(one["low"]), rejected + float(one["high"])
+    words = (
+        f"{what}: {number(chosen)} of chosen, {number(rejected)} of rejected answers, "
+        f"{number(float(one['difference']), 'points', signed=True)} "
+        f"({number(one['low'], 'points').removesuffix(' points')} to {number(one['high'], 'points')})"
+    )
+    marks = (
+        Mark(
+            chosen,
+            max(0.0, min(low, chosen)),
+            min(1.0, max(high, chosen)),
+            "chosen",
+            _about("chosen"),
+            words,
+        ),
+        Mark(rejected, None, None, "rejected", _about("rejected"), words),
+    )
+    clear = not float(one["low"]) <= 0 <= float(one["high"])
+    return Line(what[:1].upper() + what[1:], marks, moved(float(one["difference"])), strong=clear)
+
+
+def _about(side: str) -> Source:
+    return Source("", side, "taught")
+
+
+def _taught_sentence(result: EvalResult, habits: Sequence[Mapping[str, Any]]) -> str:
+    clear = [str(one["what"]) for one in habits if not float(one["low"]) <= 0 <= float(one["high"])]
+    told = f"Beyond chance: {listed(clear)}" if clear else "No habit tells them apart beyond chance"
     lengths = [cell_of(result, "length", "", side) for side in SIDES]
-    parts = [
-        f"chosen and rejected differ in {listed(apart)}" if apart else "no habit differs beyond chance"
-    ]
-    if all(lengths):
-        one, two = (cell.value or 0.0 for cell in lengths if cell)
-        parts.append(f"chosen answers have {one:.0f} words on average, rejected ones {two:.0f}")
-    said = "; ".join(parts)
-    return f"{said[:1].upper()}{said[1:]} ({counted(cells, 'pairs')})."
-
-
-def _apart(one: Any, two: Any) -> bool:
-    """Whether two intervals leave each other alone."""
-    ends = (one.low, one.high, two.low, two.high)
-    return None not in ends and (one.low > two.high or two.low > one.high)
+    words = [f"{cell.value or 0:.0f}" for cell in lengths if cell]
+    said = f"; {words[0]} words in a chosen answer, {words[1]} in a rejected one" if len(words) == 2 else ""
+    counts = {int(one.get("n") or 0) for one in habits} or {0}
+    return f"{told}{said}; lines show the interval of the difference (n = {max(counts)} pairs)."
 
 
 def coverage(result: EvalResult, wanted: Wanted) -> Chart:

@@ -70,9 +70,7 @@ def votes(result: EvalResult, wanted: Wanted) -> Chart:
         )
     rows = tuple(Line(_titled(cell.measure), (mark_of(cell),)) for cell in cells)
     first = cells[0]
-    sentence = (
-        f"{_titled(first.measure)} {number(first.value)} ({between(first)}) ({counted(cells, 'pairs')})."
-    )
+    sentence = f"{_titled(first.measure)} {number(first.value)} ({between(first)}) ({counted(cells)})."
     plot = Dots(rows, tuple(dict.fromkeys(c.speaker for c in cells)), Axis("", 0.0, 1.0, line=COIN))
     return Chart(name, title, sentence, plot, rows_behind(result), wanted.palette)
 
@@ -104,7 +102,7 @@ def agreement(result: EvalResult, wanted: Wanted) -> Chart:
     gate = str((result.judge or {}).get("gate") or "") or gate_of(first.value or 0.0)
     sentence = (
         f"Judge and people agree at kappa {number(first.value, 'rank')} ({between(first)}): {gate} "
-        f"({counted(cells, 'pairs')})."
+        f"({counted(cells)})."
     )
     return Chart(name, title, sentence, plot, rows_behind(result), wanted.palette)
 

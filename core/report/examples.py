@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,14 @@ RULE = (
     "model's answer scored best, in the middle, and worst."
 )
 TRIAL_RULE = "Chosen by rule, not by taste: the first, the middle and the last of {count} unseen questions."
+# Questions that ask for the character; grief and catch questions have charts of their own.
+OWN = ("trait", "everyday")
 NAMES = ("Best", "In the middle", "Worst")
 
 
 def examples(result: EvalResult, tuned: str) -> tuple[str, tuple[Talk, ...]]:
     """The rule in words, and the best, the middle and the worst question; ("", ()) without pairs."""
-    pairs = sorted(_pairs(result, tuned), key=lambda pair: -float(pair[1]["score"]))
+    pairs = sorted(_pairs(result, tuned), key=lambda pair: -sureness(pair[1]))
     if not pairs:
         return "", ()
     chosen = [(NAMES[place], pairs[at]) for place, at in _three(len(pairs))]
@@ -37,14 +40,19 @@ def _pairs(result: EvalResult, tuned: str) -> list[tuple[Row, Row]]:
     plain = {_place(row): row for row in result.rows if row.get("speaker") == BASE and row.get("text")}
     found: list[tuple[Row, Row]] = []
     for row in result.rows:
-        mine = row.get("speaker") == tuned and row.get("text") and _number(row.get("score"))
-        if mine and row.get("group") != "appropriate" and _place(row) in plain:
+        mine = row.get("speaker") == tuned and row.get("text") and row.get("kind", "trait") in OWN
+        if mine and sureness(row) >= 0 and _place(row) in plain:
             found.append((plain[_place(row)], row))
     return found
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def sureness(row: Row) -> float:
+    """How surely an answer is in character: the classifier's probability, else its score; -1 unknown."""
+    for name in ("probability", "score"):
+        value = row.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    return -1.0
 
 
 def _place(row: Row) -> tuple[str, str, str]:
@@ -52,7 +60,7 @@ def _place(row: Row) -> tuple[str, str, str]:
 
 
 def _talk(why: str, base: Row, row: Row) -> Talk:
-    said = f"{why}: {100 * float(row['score']):.0f} % in character"
+    said = f"{why}: in character with {100 * sureness(row):.0f} % probability, by the studio's ear"
     answers = (("Before", str(base["text"])), ("After", str(row["text"])))
     return Talk(str(row.get("asked") or row.get("prompt")), answers, said)
 

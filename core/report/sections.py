@@ -13,7 +13,7 @@ from core.charts.curves import curve
 from core.constitution import Constitution
 from core.evaluation.results import TUNED, EvalResult, in_order
 from core.report.examples import examples, trial_examples
-from core.report.lights import RULE, lights_of
+from core.report.lights import lights_of
 from core.report.model import Block, Commands, Facts, Items, Lights, Para, Picture, Section, Talk
 
 TITLES = {
@@ -144,7 +144,7 @@ def _examples(result: EvalResult) -> list[Block]:
 
 def _effects(result: EvalResult) -> list[Block]:
     lights = lights_of(result)
-    return [Lights(lights), Para(RULE, quiet=True)] if lights else []
+    return [Lights(lights)] if lights else []
 
 
 def trial(material: Material) -> Section | None:

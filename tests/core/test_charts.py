@@ -62,6 +62,11 @@ def test_every_interval_that_is_drawn_is_the_cells(result: EvalResult, chart: Ch
         for cell in result.cells
         if cell.value is not None and cell.low is not None and cell.high is not None
     }
+    # What the pairs teach has its intervals in the details, of the difference from the rejected answers.
+    known |= {
+        (one["chosen"], *(round(min(1, max(0, one["rejected"] + one[end])), 9) for end in ("low", "high")))
+        for one in result.details.get("taught", ())
+    }
     bars = [bar for bar in drawn_intervals(chart.figure or go.Figure()) if bar[1] != bar[2]]
     assert set(bars) <= known
 
