@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from core.cli import character
-from core.errors import SettingsError
+from core.engines.fake import FakeEngine
+from core.errors import EngineError, SettingsError
 from core.evaluation.coherence import CONTROLLED, Duel, cells_of, duels_of, row_of
 from core.evaluation.coherence_telling import caveats, headline
 from core.evaluation.judging import ONE, OTHER, TIE, Verdict
@@ -24,6 +25,7 @@ from core.stages.evals.hearing import general_questions
 from core.stages.evals.keeping import latest
 from core.stages.evals.session import Session, Speaker
 from core.stages.evals.speakers import Cast
+from core.store.jsonl import read_rows
 from core.store.price_table import PriceTable
 from tests.core.eval_kit import MODEL, SAMPLING, Voiced, pirate_session, speakers, taught
 from tests.core.judge_kit import always_first, hears_the_voice, judge, longer_wins
@@ -247,3 +249,21 @@ def test_the_verb_without_a_judge_sends_nothing_and_says_so(tmp_path: Path, monk
     monkeypatch.setenv("CHARACTER_FAKE_ENGINE", "1")
     done = run("--model", "fake/parrot", "--tuned", "fake/other", "--data", str(tmp_path))
     assert done.exit_code != 0 and "needs a judge" in str(done.exception or done.output)
+
+
+def test_a_stopped_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
+    taught(tmp_path)
+    key_gone = EngineError("no", kind="auth", status=401, stops_job=True)
+    broken = judge()
+    broken.engine.inner = FakeEngine(
+        "judge", script=[*["any"] * 30, key_gone], identity=broken.engine.identity
+    )  # type: ignore[attr-defined]
+    with pytest.raises(EngineError):
+        measured(tmp_path, broken)
+    asked = broken.engine.inner.requests  # type: ignore[attr-defined]
+    later, whole = pirate_session(tmp_path), pirate_session(tmp_path)
+    result = measured(tmp_path, judge(), now=later)
+    verdicts = list((later.run.folder / "eval-verdicts").glob("*/rows.jsonl"))  # type: ignore[union-attr]
+    kept = [row["key"] for path in verdicts for row in read_rows(path).rows]
+    assert len(kept) == len(set(kept)) and later.missing == {} and asked > 0
+    assert measured(tmp_path, judge(), now=whole).cells == result.cells and whole.requests == 0
