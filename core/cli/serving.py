@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from core.cli.endpoints import is_at_together, serve_together, stop_at_together
+from core.cli.lm_eval import setup_lm_eval
 from core.cli.models import DEFAULT, require_known
 from core.cli.options import data_option, dry_run_option, json_option
 from core.cli.output import INTERRUPTED, Result, finish, say, whisper
@@ -65,6 +66,9 @@ def setup_vllm(build: Build | None, again: bool, dry_run: bool, data: Path | Non
     seconds = time.monotonic() - started
     result = Result("setup vllm", planned=1, done=1, files=[str(made.folder)], seconds=seconds)
     finish(result, as_json=as_json)
+
+
+setup.add_command(setup_lm_eval)
 
 
 def _say_what(settings: Settings, recipe: Recipe, machine: Machine) -> None:
