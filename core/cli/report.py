@@ -42,8 +42,8 @@ def _one(scope: Scope, output: Path | None, settings: Settings, found: Result) -
     from core.stages.report import report_of, write_report
 
     run = _run(scope, settings)
-    files = write_report(run, settings, output)
     told = report_of(run, settings)
+    files = write_report(run, settings, output, told)
     found.run, found.done = run.id, found.done + 1
     found.files += [str(path) for path in files]
     found.more |= {"headline": told.standfirst, "missing": [what for what, _ in told.missing]}

@@ -50,8 +50,8 @@ def standfirst(material: Material) -> str:
 
 
 def may_lead(result: EvalResult) -> bool:
-    """Whether a result may speak for the character: no judge, or one that passed its gate; and complete."""
-    passed = result.judge is None or result.judge.get("gate") == "pass"
+    """Whether a result may speak: complete, and by people, by a measure, or by a judge that passed."""
+    passed = result.kind == "rate" or result.judge is None or result.judge.get("gate") == "pass"
     return passed and result.complete
 
 

@@ -90,7 +90,8 @@ def _picture(block: Picture) -> str:
     more = f" The {chart.more} that moved less are left out." if chart.more else ""
     sentence = escaped(chart.sentence + more)
     picture = pictures_of(chart.plot, f"{chart.title}. {chart.sentence}")
-    caption = f"<figcaption><h3>{escaped(chart.title)}</h3><p>{sentence}</p></figcaption>"
+    title = f"<h3>{escaped(chart.title)}</h3>" if chart.title else ""
+    caption = f"<figcaption>{title}<p>{sentence}</p></figcaption>"
     return f"<figure>{caption}{picture}</figure>"
 
 

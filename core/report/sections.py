@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.charts import charts_of
@@ -101,11 +101,16 @@ def measured(material: Material, kind: str) -> Section | None:
         return None
     blocks: list[Block] = [Para(result.headline)] if result.headline else []
     blocks += _judge(result)
-    blocks += [Picture(chart) for chart in _charts(material, result)]
+    blocks += [Picture(_untitled(chart, TITLES[kind])) for chart in _charts(material, result)]
     blocks += _checks(result) if kind == "data" else ()
     blocks += _examples(result) if kind == "traits" else ()
     blocks += _effects(result) if kind == "traits" else ()
     return Section(kind, TITLES[kind], tuple(blocks)) if blocks else None
+
+
+def _untitled(chart: Chart, title: str) -> Chart:
+    """The chart without a title that its section has already said."""
+    return replace(chart, title="") if chart.title == title else chart
 
 
 def _charts(material: Material, result: EvalResult) -> list[Chart]:
@@ -176,16 +181,21 @@ def training(material: Material) -> Section | None:
 
 
 def caveats(material: Material) -> Section | None:
-    """What to hold against the numbers: each once, in the order of the article."""
-    said = [caveat for result in material.results.values() for caveat in result.caveats]
-    for result in material.results.values():
-        if not result.complete:
-            why = ", ".join(f"{count} {reason}" for reason, count in result.missing.items())
-            said.append(
-                f"The evaluation of {PLAIN[result.kind]} is incomplete ({why}); its numbers may move."
-            )
-    once = tuple(dict.fromkeys(said))
-    return Section("caveats", "To hold against it", (Items(once),)) if once else None
+    """What to hold against the numbers, by evaluation; what holds for several is said once."""
+    rows: list[tuple[str, str]] = []
+    told: set[str] = set()
+    for kind, result in material.results.items():
+        said = [one for one in (*_incomplete(result), *result.caveats) if one not in told]
+        told.update(said)
+        rows += [(named(PLAIN[kind]), " ".join(said))] if said else []
+    return Section("caveats", "To hold against it", (Facts(tuple(rows)),)) if rows else None
+
+
+def _incomplete(result: EvalResult) -> list[str]:
+    if result.complete:
+        return []
+    why = ", ".join(f"{count} {reason}" for reason, count in result.missing.items())
+    return [f"The evaluation of {PLAIN[result.kind]} is incomplete ({why}); its numbers may move."]
 
 
 def settings(material: Material) -> Section:

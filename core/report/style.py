@@ -89,7 +89,7 @@ svg .bar.ink {{ stroke: var(--ink); }}
 pre {{ font: .78rem/1.6 ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace; margin:
   0 0 1rem;
   white-space: pre-wrap; background: var(--card); border-radius: .6rem; padding: .8rem 1rem; }}
-#caveats ul {{ font-size: .9rem; line-height: 1.5; }}
+#caveats dd {{ font-size: .9rem; line-height: 1.5; }}
 #settings dd {{ font-size: .84rem; font-family: {SANS}; }}
 footer {{ margin-top: 3rem; }}
 @media (max-width: 40rem) {{

@@ -42,9 +42,11 @@ def report_of(run: Run, settings: Settings) -> Report:
     return scrubbed(article(material), lambda text: private(text, settings))
 
 
-def write_report(run: Run, settings: Settings, output: Path | None = None) -> tuple[Path, Path]:
-    """Write page and JSON; returns their paths. Raises RunError where they cannot be written."""
-    report = report_of(run, settings)
+def write_report(
+    run: Run, settings: Settings, output: Path | None = None, report: Report | None = None
+) -> tuple[Path, Path]:
+    """Write page and JSON of a report, made unless given; returns their paths. Raises RunError."""
+    report = report or report_of(run, settings)
     page = output or run.folder / "report" / f"{report.name}.html"
     if page.suffix.lower() not in (".html", ".htm"):
         raise RunError(f"{page.name} is no page's name: let --output end with .html.")

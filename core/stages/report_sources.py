@@ -74,7 +74,9 @@ def _models(run: Run, role: str) -> str:
     found: Counter[str] = Counter()
     for settings in sorted(run.folder.glob(f"{role}/*/settings.json")):
         answers = AnswerSet(settings.parent)
-        count = int(read_object(settings.with_name("manifest.json")).get("rows") or 0)
+        # A trial asks its student before and after as well: only a run's own answers are counted.
+        own = run.folder.name != "trial"
+        count = int(read_object(settings.with_name("manifest.json")).get("rows") or 0) if own else 0
         found[answers.model or answers.slug] += count
     return ", ".join(f"{model} ({count:,} answers)" if count else model for model, count in found.items())
 
