@@ -131,9 +131,13 @@ class Classifier:
 
     def in_character(self, texts: Sequence[str], name: str) -> Floats:
         """How probable it is that each text is `name`'s. Raises RunError for a label never learned."""
+        return self.probabilities(texts)[:, self.place_of(name)]
+
+    def place_of(self, name: str) -> int:
+        """The column of a label. Raises RunError for one that was never learned."""
         if name not in self.labels:
             raise RunError(f"The classifier knows {', '.join(self.labels)}, not {name}.")
-        return self.probabilities(texts)[:, self.labels.index(name)]
+        return self.labels.index(name)
 
     def guesses(self, texts: Sequence[str]) -> list[str]:
         """The most probable label of each text; the first of equals."""
