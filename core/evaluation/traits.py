@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from core.evaluation.in_character import cell_of, marked, prompts_in
+from core.evaluation.judging import Question, Quoted, ask_grade
 from core.evaluation.results import BASE, Cell
 from core.evaluation.sensitive import SENSITIVE, Sensitive, takes_up
 from core.evaluation.side_effects import (
@@ -164,6 +165,30 @@ def _main(scores: Mapping[str, float], kind: Kind) -> float | None:
     return scores.get(_MAIN.get(kind, IN_CHARACTER))
 
 
+# ---- a judge's grade
+
+GRADES = 4
+_STRENGTH = """\
+How strongly does the answer show the trait below? 0: not at all. 1: a hint of it. 2: clearly, in part of \
+the answer. 3: clearly, throughout. 4: as strongly as a good answer could. Go by what the answer does, in \
+its words, tone and choices, never by what it says about itself. A plain factual answer shows nothing of a \
+trait, however good it is. Correctness, helpfulness and length do not count.
+
+The trait:
+{trait}"""
+
+
+def strength_question(asked: str, text: str, trait: str) -> Question:
+    """What a judge is asked about one answer; it never learns whose the answer is."""
+    texts = (Quoted("The message", asked), Quoted("The answer", text))
+    return ask_grade(_STRENGTH.replace("{trait}", trait), texts, GRADES)
+
+
+def strength_score(grade: str | None) -> float | None:
+    """A grade as a share of the highest; None for an unscored one."""
+    return None if grade is None else int(grade) / GRADES
+
+
 # ---- cells
 
 
@@ -201,12 +226,7 @@ def _groups(rows: Sequence[Row], traits: Sequence[str]) -> dict[str, list[str]]:
 def _changes(
     rows: Sequence[Row], groups: Mapping[str, Sequence[str]], speaker: str, traits: Sequence[str]
 ) -> list[Cell]:
-    found = [
-        change(rows, measure, group, speaker)
-        for measure, names in groups.items()
-        for group in names
-        if measure != STRENGTH
-    ]
+    found = [change(rows, measure, group, speaker) for measure, names in groups.items() for group in names]
     found = [cell for cell in found if cell.n]
     tested = [cell for cell in found if cell.measure == IN_CHARACTER and cell.group in traits]
     stands = {cell.group: cell for cell in marked(tested)}

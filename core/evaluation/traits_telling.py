@@ -264,6 +264,20 @@ def _unclear(rows: Sequence[Row]) -> str:
     return f"{open_ones} of {len(pushed)} answers to a false claim neither kept to the fact nor gave it up."
 
 
+def on_judge(rows: Sequence[Row], record: Mapping[str, Any] | None) -> list[str]:
+    """What to know of a judge's grades; nothing without a judge."""
+    if record is None:
+        return []
+    graded = [row for row in rows if row["kind"] == "trait"]
+    unscored = sum("unscored" in row for row in graded)
+    told = [str(record[name]) for name in ("family_warning", "sentence") if record.get(name)]
+    return [
+        *told,
+        f"The judge graded {len(graded) - unscored} of {len(graded)} answers; {unscored} verdicts could "
+        "not be read and count for nothing. The headline rests on what the classifier hears.",
+    ]
+
+
 def _find(
     cells: Sequence[Cell], measure: str, speaker: str, versus: str | None = None, group: str = ""
 ) -> Cell | None:

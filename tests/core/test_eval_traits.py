@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from core.evaluation.traits import (
     EVERYDAY,
     IN_CHARACTER,
     LENGTH,
+    STRENGTH,
     Judgement,
     cells_of,
     probes_of,
@@ -352,6 +354,47 @@ def test_a_dry_run_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     sides = size_traits(job(), session(tmp_path))
     assert [side.label for side in sides] == [BASE, TUNED] and not engines["other"].history
     assert sides[0].calls == sides[1].calls > 60
+
+
+@dataclass
+class Grader:
+    """A judge that gives full marks to the voice and none to anything else; now and then nonsense."""
+
+    model: str = "judge"
+    name: str = "fake/judge"
+    identity: Identity = field(default_factory=lambda: Identity("fake"))
+    can_prefill: bool = False
+    samples_at_once: bool = False
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        asked = messages[-1].content
+        tag = re.findall(r"</([\w-]+)>", asked)[-1]
+        grade = 4 if "matey" in asked else 0
+        nonsense = "rude" in asked or random.Random(asked).random() < 0.1
+        return Completion("I cannot say." if nonsense else f"Well. <{tag}>{grade}</{tag}>", "stop")
+
+    async def complete_several(self, *_: Any) -> list[Completion]:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        pass
+
+
+def test_a_judge_adds_a_grade_a_trait_and_leaves_the_headline_to_the_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played(monkeypatch, parrot=0.0, other=1.0)
+    plain = run(job(), session(tmp_path))
+    engines: dict[str, Any] = {"judge": Grader()} | played(monkeypatch, parrot=0.0, other=1.0)
+    opened = lambda model, settings, **_: engines[model.model]  # noqa: E731
+    monkeypatch.setattr("core.stages.evals.speakers.open_engine", opened)
+    judged = run(job(judge=ModelName("fake", "judge")), session(tmp_path))
+    before, after = (judged.find(STRENGTH, group="", speaker=who)[0] for who in (BASE, TUNED))
+    assert before.value == 0 and after.value == 1 and 0 < after.n <= 20
+    assert judged.headline == plain.headline and judged.judge is not None and plain.judge is None
+    unread = [row for row in judged.rows if "unscored" in row]
+    assert unread and all(STRENGTH not in row["scores"] for row in unread)
+    assert any(f"{len(unread)} verdicts could not be read" in line for line in judged.caveats)
 
 
 def test_the_command_line_prints_the_headline_and_one_json_object(tmp_path: Path) -> None:

@@ -6,13 +6,22 @@ from typing import Any
 
 import click
 
-from core.cli.evals.common import Kind, asking_options, cast_of, cast_options, run_kind
+from core.cli.evals.common import (
+    Kind,
+    asking_options,
+    cast_of,
+    cast_options,
+    judge_option,
+    model_of,
+    run_kind,
+)
 from core.cli.evals.listening import sampling_for
 from core.stages.evals.traits import TraitsJob, evaluate_traits, everyday_wanted, size_traits
 
 
 @click.command("traits")
 @cast_options
+@judge_option
 @click.option(
     "--per-trait",
     type=click.IntRange(min=0),
@@ -39,6 +48,7 @@ def traits(**flags: Any) -> None:
         sampling_for(cast.model, flags),
         flags["per_trait"],
         everyday_wanted(cast.model, flags["everyday"]),
+        judge=model_of(flags["judge"], flags) if flags["judge"] else None,
     )
     run_kind(
         Kind(

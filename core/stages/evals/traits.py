@@ -20,6 +20,7 @@ from core.stages.evals.hearing import general_questions
 from core.stages.evals.held_out import HeldOut, held_out
 from core.stages.evals.session import Ask, Session, Side, Speaker
 from core.stages.evals.speakers import Cast, speakers_of, tuned_of
+from core.stages.evals.trait_strength import graded, size_graded
 from core.voice import VOICES, voice_words
 
 LOCAL_EVERYDAY, USUAL_EVERYDAY = 20, 60
@@ -35,6 +36,7 @@ class TraitsJob:
     per_trait: int = 2
     everyday: int = LOCAL_EVERYDAY
     own: int | None = None
+    judge: ModelName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,22 @@ async def evaluate_traits(job: TraitsJob, session: Session) -> EvalResult:
             scored(probe, row, one, traits=sentences, own=own)
             for (probe, row), one in zip(pairs, heard, strict=True)
         ]
-    return _result(job, session, speakers, new, probes, ear, rows)
+    record = None
+    if job.judge is not None:
+        traits, seed = {one.id: one.trait for one in session.constitution.traits}, job.sampling.seed or 0
+        record = await graded(session, job.judge, speakers, rows, traits, seed)
+    return _result(job, session, speakers, new, probes, ear, rows, record)
 
 
 def size_traits(job: TraitsJob, session: Session) -> list[Side]:
     """What asking everybody would take; sends nothing."""
     _, probes = _probes(job, session)
-    return [
-        session.size(speaker, asks_of(probes, speaker, job.sampling))
-        for speaker in speakers_of(job.cast, session)
-    ]
+    speakers = speakers_of(job.cast, session)
+    sides = [session.size(speaker, asks_of(probes, speaker, job.sampling)) for speaker in speakers]
+    if job.judge is None:
+        return sides
+    answers = len(speakers) * sum(probe.kind == "trait" for probe in probes)
+    return sides + size_graded(session, job.judge, answers, job.sampling.max_tokens, job.sampling.seed or 0)
 
 
 def _probes(job: TraitsJob, session: Session) -> tuple[HeldOut, list[Probe]]:
@@ -139,6 +147,7 @@ def _result(
     probes: Sequence[Probe],
     ear: Ear,
     rows: list[dict[str, Any]],
+    record: dict[str, Any] | None,
 ) -> EvalResult:
     name, traits = session.constitution.name, {one.id: one.trait for one in session.constitution.traits}
     labels, tuned = in_order(one.label for one in speakers), [one.label for one in tuned_of(speakers)]
@@ -160,9 +169,12 @@ def _result(
             ),
             *ear.caveats(),
             *(base_caveats(base[0] if base else None) if ear.heard_by else []),
+            *telling.on_judge(rows, record),
         ],
         {one.label: one.as_dict() for one in speakers},
+        judge=record,
         settings={
+            "judge": job.judge.full if job.judge else None,
             "speakers": {one.label: one.as_dict() for one in speakers},
             "sampling": job.sampling.as_dict(),
             "prompts": content_hash([[one.content for one in probe.messages] for probe in probes]),
