@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from transformers import ModernBertConfig, ModernBertForSequenceClassification
 
+from core.cli import character
 from core.errors import RunError
 from core.evaluation.classifier import Rows
 from core.settings import PROJECT, Settings
+from core.stages.evals.keeping import latest
 from core.stages.evals.modernbert import train_modernbert
+from tests.core.eval_kit import taught
 from tests.training import tiny
 from training.classifier import load, scores_of, work
 from training.job import main
@@ -175,3 +179,21 @@ def test_a_failed_command_ends_with_code_one(tmp_path: Path, capsys: pytest.Capt
     path.write_text('{"action": "guess", "model": "x"}')
     assert main("classifier", work, ["--config", str(path)]) == 1
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["status"] == "failed"
+
+
+def test_the_verb_takes_modernbert_in_place_of_words(bert: Path, tmp_path: Path) -> None:
+    """Random weights learn nothing in a few steps, and the result says that it means nothing."""
+    session = taught(tmp_path / "data")
+    words = (
+        "eval robustness --constitution pirate --model fake/parrot --tuned fake/other --N 3 --variant v0"
+    )
+    flags = [*words.split(), "--control", "base", "--data", str(tmp_path / "data")]
+    done = CliRunner().invoke(
+        character, [*flags, "--classifier", "modernbert", "--classifier-model", str(bert)]
+    )
+    assert done.exit_code == 0, done.exception
+    assert session.run is not None
+    kept = latest(session.run, "robustness")
+    assert kept is not None and kept.details["classifier"]["kind"] == "ModernBERT"
+    assert kept.headline.startswith("No verdict on pirate") and len(kept.rows) == 6
+    assert list((tmp_path / "data" / "models" / "classifiers").glob("*/model.safetensors"))
