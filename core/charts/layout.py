@@ -10,7 +10,9 @@ from core.charts.plot import Dots, Line, Mark, Stack
 from core.charts.words import short
 
 LINE_PX = 16
-DODGE_PX = 9
+DODGE_PX = 10
+# Of the axis, to either side of an interval: half a dot.
+ROOM = 0.015
 GAP_PX = 12
 BAR_PX = 16
 HEADING_PX = 26
@@ -48,11 +50,10 @@ def laid_out(
 ) -> Layout:
     """The places of a chart's rows. `wrap` is how many letters a line of a label takes."""
     above = labels_over(plot.rows) if over is None else over
-    spread = _spread(plot)
     places: list[Place] = []
     y = 6.0
     for row in plot.rows:
-        place, y = _place(row, y, spread, wrapped(row.label, wrap, most_lines), above)
+        place, y = _place(row, y, _spread(row, plot), wrapped(row.label, wrap, most_lines), above)
         places.append(place)
     return Layout(tuple(places), y, above)
 
@@ -69,14 +70,28 @@ def wrapped(label: str, wrap: int, most_lines: int = 2) -> tuple[str, ...]:
     return tuple(lines) or ("",)
 
 
-def _spread(plot: Dots | Stack) -> dict[str, float]:
-    """How far from the middle of a row each series stands; 0 where a line joins two."""
-    if isinstance(plot, Stack):
+def _spread(row: Line, plot: Dots | Stack) -> dict[str, float]:
+    """How far from the middle of its row each series stands: apart where they would overlap."""
+    if isinstance(plot, Stack) or joined(plot) or plot.stems:
         return dict.fromkeys(plot.series, 0.0)
-    if joined(plot) or plot.stems or len(plot.series) == 1:
-        return dict.fromkeys(plot.series, 0.0)
-    middle = (len(plot.series) - 1) / 2
-    return {name: (at - middle) * DODGE_PX for at, name in enumerate(plot.series)}
+    lanes = lanes_of(row.marks, (plot.axis.high - plot.axis.low) * ROOM)
+    middle = max(lanes.values(), default=0) / 2
+    return {series: (lane - middle) * DODGE_PX for series, lane in lanes.items()}
+
+
+def lanes_of(marks: Sequence[Mark], room: float) -> dict[str, int]:
+    """A lane for each mark's series: the first in which its interval, with some room, is free."""
+    taken: list[list[tuple[float, float]]] = []
+    found: dict[str, int] = {}
+    for mark in marks:
+        ends = [end for end in (mark.low, mark.value, mark.high) if end is not None]
+        low, high = min(ends) - room, max(ends) + room
+        free = (at for at, lane in enumerate(taken) if all(high < one or low > two for one, two in lane))
+        lane = next(free, len(taken))
+        taken[lane:] = taken[lane:] or [[]]
+        taken[lane].append((low, high))
+        found[mark.series] = lane
+    return found
 
 
 def joined(plot: Dots) -> bool:

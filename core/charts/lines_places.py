@@ -26,6 +26,16 @@ def named_step(track: Track, shape: str) -> Step:
 
 
 def furthest(plot: Tracks) -> list[Step]:
-    """The dots that stand furthest from "as before"."""
+    """The dots that stand furthest from "as before", as far as their names have room beside one another."""
     steps = [step for track in plot.tracks for step in track.steps]
-    return sorted(steps, key=lambda step: -abs(step.mark.value - step.at))[:NAMED_DOTS]
+    found: list[Step] = []
+    for step in sorted(steps, key=lambda step: -abs(step.mark.value - step.at)):
+        if len(found) < NAMED_DOTS and not any(_near(step, other, plot) for other in found):
+            found.append(step)
+    return found
+
+
+def _near(one: Step, other: Step, plot: Tracks) -> bool:
+    """Whether the names of two dots would lie over one another."""
+    across, up = plot.x.high - plot.x.low, plot.y.high - plot.y.low
+    return abs(one.at - other.at) < 0.3 * across and abs(one.mark.value - other.mark.value) < 0.05 * up

@@ -125,7 +125,7 @@ def _rows(plot: Dots | Stack, width: float) -> Canvas:
     key = 6 + KEY_PX * max(len(lines), int(zones))
     title = TITLE_PX if plot.axis.title else 0
     canvas = Canvas(width, key + layout.height + AXIS_PX + title)
-    scale = _Scale(plot.axis, column if beside else 8, width - (note + 16 if beside and note else 14))
+    scale = _Scale(plot.axis, column if beside else 14, width - (note + 22 if beside and note else 20))
     _ticks(canvas, plot.axis, scale, key, key + layout.height)
     _key(canvas, plot.series, lines)
     _labels(canvas, layout, scale, key)
@@ -230,7 +230,7 @@ def _lines(plot: Tracks, width: float) -> Canvas:
     names = 0 if plot.shape == "points" else max(len(short(t.series, 18)) for t in plot.tracks)
     height = LINES_PX + (90 if plot.shape == "points" else 0)
     canvas = Canvas(width, height + 8 + AXIS_PX + (TITLE_PX if plot.x.title else 0))
-    right = width - (22 + names * LETTER_PX if names else 14)
+    right = width - (28 + names * LETTER_PX if names else 20)
     x, y = _Scale(plot.x, 46, right), _Scale(plot.y, height, 10)
     _grid(canvas, plot, x, y)
     styles = styles_of([track.series for track in plot.tracks])
@@ -304,8 +304,8 @@ def _names(canvas: Canvas, plot: Tracks, styles: dict[str, Style], y: _Scale, ri
     steps = [named_step(track, plot.shape) for track in plot.tracks]
     heights = spaced([-y(step.mark.value) for step in steps], 17, -y.start, -y.end)
     for track, place in zip(plot.tracks, heights, strict=True):
-        canvas.dot(right + 9, -place, styles[track.series])
-        canvas.text(right + 17, -place + 4.5, short(track.series, 18), names="tick")
+        canvas.dot(right + 15, -place, styles[track.series])
+        canvas.text(right + 23, -place + 4.5, short(track.series, 18), names="tick")
 
 
 def _cloud(canvas: Canvas, plot: Tracks, x: _Scale, y: _Scale) -> None:
