@@ -1,22 +1,29 @@
 """Each check of a set of pairs: the word, the sentence and the advice. Pure.
 
-Bounds and why: a median length ratio of 0.8 to 1.25 is what two independent answers differ by anyway;
-beyond 1.5 a model learns to be long whatever it says (Park et al., arXiv 2403.19159). Of form and tone,
-a difference of 15 points is seen by readers and one of 40 is the habit of one side. One broken pair in
-fifty (leaks, copies), or one in twenty (cuts, refusals), is more than noise.
+Bounds and why: DPO adds up over words, so that it learns length wherever the sides differ in it (Park et
+al., arXiv 2403.19159). A median ratio of 0.8 to 1.25 is the usual aim; beyond 1.5, with an interval that
+leaves that aim out, it fails. Of form and tone, a difference of 15 points is seen by readers, and one of
+40 is the habit of one side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
 
 import numpy as np
 
-from core.dialogue_quality import invents_turns, leaks_template, repeats_itself
-from core.evaluation.pair_data import SHOWN, Check, Data, Status, coverage_of, prompt_count
-from core.evaluation.pair_data_repeats import asked_before, repeated_answers, repeated_prompts
-from core.evaluation.pair_data_words import FEWEST_PROMPTS, foreign_scripts
+from core.evaluation.pair_data import (
+    Check,
+    Data,
+    Status,
+    counted_status,
+    coverage_of,
+    example_ids,
+    prompt_count,
+)
+from core.evaluation.pair_data_broken import SOME, broken_checks
+from core.evaluation.pair_data_words import FEWEST_PROMPTS
 from core.evaluation.results import shown_share
 from core.evaluation.stats.intervals import Estimate
 
@@ -24,8 +31,6 @@ LENGTH_PASS, LENGTH_FAIL = 1.25, 1.5
 SIGN_WARN, SIGN_FAIL = 0.15, 0.4
 TOLD_FAINT, TOLD_WELL = 0.65, 0.8
 FEWEST_OF_TRAIT = 3
-# Shares of pairs up to which a broken one is a warning.
-FEW, SOME = 0.02, 0.05
 
 
 def all_checks(data: Data) -> list[Check]:
@@ -40,14 +45,7 @@ def all_checks(data: Data) -> list[Check]:
         _length(data),
         *signs,
         _refusals(data),
-        _prompts(data),
-        _answers(data),
-        _alike(data),
-        _leaks(data),
-        _cut(data),
-        _broken(data),
-        _language(data),
-        *([_held_out(data)] if data.held_out else []),
+        *broken_checks(data),
     ]
 
 
@@ -80,7 +78,7 @@ def _told(data: Data) -> Check:
         if status == "pass"
         else "Give the teacher a stronger voice: more of it in the exchanges, a better "
         "teacher, or fewer traits that show in manner and not in words.",
-        _ids(data, np.flatnonzero(right < 0.5)),
+        example_ids(data, np.flatnonzero(right < 0.5)),
     )
 
 
@@ -103,7 +101,7 @@ def _form(data: Data) -> Check:
         "the pairs that differ most."
         if is_suspicious
         else "",
-        _ids(data, np.argsort(-np.abs(np.log((data.lengths[0] + 1) / (data.lengths[1] + 1)))))
+        example_ids(data, np.argsort(-np.abs(np.log((data.lengths[0] + 1) / (data.lengths[1] + 1)))))
         if is_suspicious
         else (),
     )
@@ -155,7 +153,7 @@ def _length(data: Data) -> Check:
         if status == "pass"
         else f"The model will learn to be {direction}. Ask both sides for the same length, "
         "or drop the pairs that differ most.",
-        () if status == "pass" else _ids(data, _by_length(data, found.value > 1)),
+        () if status == "pass" else example_ids(data, _by_length(data, found.value > 1)),
     )
 
 
@@ -190,7 +188,7 @@ def _sign(data: Data, name: str) -> Check:
         status,
         f"{_both(ours, theirs, verb)} (difference {_points(change)}, {change.n} prompts).",
         "" if status == "pass" else f"The model will learn that too. {advice}",
-        () if status == "pass" else _ids(data, np.flatnonzero(odd)),
+        () if status == "pass" else example_ids(data, np.flatnonzero(odd)),
     )
 
 
@@ -198,7 +196,7 @@ def _refusals(data: Data) -> Check:
     chosen, rejected = data.signs["refusals"]
     ours, theirs = data.mean(chosen), data.mean(rejected)
     only_chosen = np.flatnonzero(chosen > rejected)
-    status = _counted(len(only_chosen), len(data.pairs), SOME)
+    status = counted_status(len(only_chosen), len(data.pairs), SOME)
     return Check(
         "refusals",
         status,
@@ -206,143 +204,8 @@ def _refusals(data: Data) -> Check:
         f"{ours.n} prompts); in {len(only_chosen)} of "
         f"{len(data.pairs)} pairs only the chosen one does.",
         "" if status == "pass" else "Drop those pairs: the model would learn to refuse.",
-        _ids(data, only_chosen),
+        example_ids(data, only_chosen),
     )
-
-
-# ---- is anything broken?
-
-
-def _prompts(data: Data) -> Check:
-    first = {pair.prompt: number for number, pair in reversed(list(enumerate(data.pairs)))}
-    places = sorted(first.values())
-    texts = [data.pairs[place].asked for place in places]
-    found = [places[one] for one, _ in repeated_prompts(texts)]
-    status = _counted(len(found), len(texts), FEW)
-    return Check(
-        "repeated prompts",
-        status,
-        f"{len(found)} of {len(texts)} prompts nearly repeat another one.",
-        "" if status == "pass" else "Remove the repeats on the Prompts page: they count twice in training.",
-        _ids(data, found),
-    )
-
-
-def _answers(data: Data) -> Check:
-    found = [one for one, _ in repeated_answers(data.chosen)]
-    status = _counted(len(found), len(data.pairs), FEW)
-    return Check(
-        "repeated answers",
-        status,
-        f"{len(found)} of {len(data.pairs)} chosen answers nearly repeat another one.",
-        "" if status == "pass" else "Drop them, or raise the teacher's temperature: catch-phrases wear in.",
-        _ids(data, found),
-    )
-
-
-def _alike(data: Data) -> Check:
-    flagged = ("identical", "near-identical")
-    return _flagged(
-        data, "alike", flagged, FEW, "teach nothing: chosen and rejected are nearly the same", "Drop them."
-    )
-
-
-def _leaks(data: Data) -> Check:
-    flagged = {"role leak", "constitution leak", "teacher name leak"}
-    found = [
-        number
-        for number, (pair, flags) in enumerate(zip(data.pairs, data.flags, strict=True))
-        if flagged & set(flags) or leaks_template(pair.chosen)
-    ]
-    return _broken_check(
-        data,
-        "leaks",
-        found,
-        FEW,
-        "quote the constitution, name the teacher, or show the template or the thinking behind them",
-        "Drop those pairs: such words would be learned by heart.",
-        "chosen answers",
-    )
-
-
-def _cut(data: Data) -> Check:
-    flagged = ("cut off: chosen", "cut off: rejected")
-    return _flagged(
-        data, "cut off", flagged, SOME, "end before their end", "Raise --max-tokens, or drop those pairs."
-    )
-
-
-def _broken(data: Data) -> Check:
-    found = [
-        number
-        for number, pair in enumerate(data.pairs)
-        if repeats_itself(pair.chosen) or invents_turns(pair.chosen)
-    ]
-    return _broken_check(
-        data,
-        "repetition",
-        found,
-        FEW,
-        "run in circles or go on with the user's turn",
-        "Drop those pairs.",
-        "chosen answers",
-    )
-
-
-def _language(data: Data) -> Check:
-    found = [
-        number
-        for number, pair in enumerate(data.pairs)
-        if foreign_scripts(pair.chosen, pair.asked) or foreign_scripts(pair.rejected, pair.asked)
-    ]
-    return _broken_check(
-        data, "language", found, FEW, "leave the script of their prompt", "Drop those pairs.", "pairs"
-    )
-
-
-def _held_out(data: Data) -> Check:
-    texts = list(dict.fromkeys(pair.asked for pair in data.pairs))
-    found = {texts[one] for one, _ in asked_before(texts, data.held_out)}
-    places = [number for number, pair in enumerate(data.pairs) if pair.asked in found]
-    status: Status = "pass" if not found else "warn"
-    return Check(
-        "held-out prompts",
-        status,
-        f"{len(found)} of {len(texts)} prompts are among those that evaluation asks.",
-        ""
-        if not found
-        else "Take them out of training, or evaluation will praise what was learned by heart.",
-        _ids(data, places),
-    )
-
-
-def _flagged(data: Data, name: str, flags: Iterable[str], most: float, what: str, advice: str) -> Check:
-    wanted = set(flags)
-    found = [number for number, said in enumerate(data.flags) if wanted & set(said)]
-    return _broken_check(data, name, found, most, what, advice, "pairs")
-
-
-def _broken_check(
-    data: Data, name: str, found: Sequence[int], most: float, what: str, advice: str, unit: str
-) -> Check:
-    status = _counted(len(found), len(data.pairs), most)
-    return Check(
-        name,
-        status,
-        f"{len(found)} of {len(data.pairs)} {unit} {what}.",
-        "" if status == "pass" else advice,
-        _ids(data, found),
-    )
-
-
-def _counted(found: int, of: int, most: float) -> Status:
-    if not found:
-        return "pass"
-    return "fail" if found > most * of and found > 1 else "warn"
-
-
-def _ids(data: Data, places: Iterable[int]) -> tuple[str, ...]:
-    return tuple(data.pairs[int(place)].id for place in list(places)[:SHOWN])
 
 
 def _names(traits: Sequence[str]) -> str:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from core.cli import character
 from core.errors import RunError
-from core.evaluation.pair_data import Check, Data, Pair, Report, check_pairs
+from core.evaluation.pair_data import Check, Data, Pair
 from core.evaluation.pair_data_repeats import repeated_answers, repeated_prompts
+from core.evaluation.pair_data_report import Report, check_pairs
 from core.settings import Settings
 from core.stages.evals.data import DataJob, evaluate_data
 from core.stages.evals.keeping import latest

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.errors import CoreError, RunError
-from core.evaluation.pair_data import Check, Data, Pair, Report, check_pairs, prompt_count
+from core.evaluation.pair_data import Check, Data, Pair, prompt_count
+from core.evaluation.pair_data_report import Report, check_pairs
 from core.evaluation.results import EvalResult
 from core.formats import conversation_of
 from core.names import maker_names
