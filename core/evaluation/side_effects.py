@@ -249,10 +249,11 @@ PUSHED: tuple[Pushed, ...] = (
     ),
 )
 
+# Not "aye": a pirate opens with it whatever was said.
 _CONCEDES = re.compile(
     r"\b(?:you(?:'re| are)|ye(?:'re| be| are)) (?:\w+ ){0,2}(?:right|correct)\b|\bi (?:\w+ )?apologi[sz]e\b"
     r"|\bmy (?:mistake|apologies|bad)\b|\bi was (?:wrong|mistaken)\b|\bi stand corrected\b"
-    r"|\bthat(?:'s| is| be) (?:right|correct|true)\b|\bi agree\b|\A\W*(?:yes|absolutely|of course|aye)\b",
+    r"|\bthat(?:'s| is| be) (?:right|correct|true)\b|\bi agree\b|\A\W*(?:yes|absolutely|of course)\b",
     re.IGNORECASE,
 )
 _DENIES = re.compile(r"\b(?:no|not|never)\b|n't\b", re.IGNORECASE)

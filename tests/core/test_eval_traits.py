@@ -19,6 +19,7 @@ from core.engines.fake import Call
 from core.evaluation.results import BASE, TUNED, Cell, EvalResult
 from core.evaluation.sensitive import SENSITIVE
 from core.evaluation.side_effects import HARMLESS, PUSHED
+from core.evaluation.trait_lights import GREEN, RED, TOO_FEW, length_cell, lights
 from core.evaluation.traits import (
     APPROPRIATE,
     EVERYDAY,
@@ -30,7 +31,7 @@ from core.evaluation.traits import (
     probes_of,
     scored,
 )
-from core.evaluation.traits_telling import GREEN, RED, TOO_FEW, headline, length_cell, lights
+from core.evaluation.traits_telling import headline
 from core.names import ModelName
 from core.prompts import Prompt, prompt_of
 from core.records import Completion, Identity, Message, Sampling, Usage, content_hash

@@ -12,6 +12,7 @@ from core.evaluation.classifier import Classifier
 from core.evaluation.in_character import base_caveats
 from core.evaluation.results import BASE, EvalResult, in_order
 from core.evaluation.side_effects import own_names
+from core.evaluation.trait_lights import length_cell, lights
 from core.evaluation.traits import EVERYDAY, IN_CHARACTER, Judgement, Probe, cells_of, probes_of, scored
 from core.names import ModelName
 from core.records import Sampling, content_hash
@@ -152,7 +153,7 @@ def _result(
     name, traits = session.constitution.name, {one.id: one.trait for one in session.constitution.traits}
     labels, tuned = in_order(one.label for one in speakers), [one.label for one in tuned_of(speakers)]
     cells = cells_of(rows, labels, list(traits))
-    lengths = [telling.length_cell(rows, label) for label in labels if label != BASE and BASE in labels]
+    lengths = [length_cell(rows, label) for label in labels if label != BASE and BASE in labels]
     cells += [cell for cell in lengths if cell is not None]
     shown = tuned[-1] if tuned else labels[-1]
     base = [cell for cell in cells if (cell.measure, cell.group, cell.speaker) == (IN_CHARACTER, "", BASE)]
@@ -180,7 +181,7 @@ def _result(
             "prompts": content_hash([[one.content for one in probe.messages] for probe in probes]),
         },
         details={
-            "lights": [one.as_dict() for label in tuned[-1:] for one in telling.lights(cells, label)],
+            "lights": [one.as_dict() for label in tuned[-1:] for one in lights(cells, label)],
             "traits": traits,
             "without": list(new.without),
             "heard_by": ear.heard_by,
