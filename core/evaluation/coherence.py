@@ -28,6 +28,7 @@ from core.records import content_hash
 
 Row = dict[str, Any]
 WIN_RATE, CONTROLLED = "win rate", "win rate, length controlled"
+ALIKE_ONLY = "among answers of like length"
 _IDENTICAL = Verdict(TIE)
 
 
@@ -159,7 +160,7 @@ def _controlled(scored: Sequence[Row], prompts: Sequence[str]) -> Cell:
     if isinstance(found, NoEstimate):
         note, found = found.reason, alike_length_win_rate(scores, theirs, mine, prompts)
         if not isinstance(found, NoEstimate):
-            note = "among answers of like length"
+            note = ALIKE_ONLY
     if isinstance(found, NoEstimate):
         return Cell(CONTROLLED, None, n=len(set(prompts)), note=found.reason)
     return replace(_cell(CONTROLLED, found), note=note)

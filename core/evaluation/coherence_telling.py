@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from core.evaluation.coherence import CONTROLLED, WIN_RATE
+from core.evaluation.coherence import ALIKE_ONLY, CONTROLLED, WIN_RATE
 from core.evaluation.judging_wording import COHERENCE, HELPFULNESS, STRENGTH
 from core.evaluation.results import BASE, NEUTRAL, PROMPTED, Cell, with_interval
 from core.evaluation.stats.intervals import mean_by_cluster
@@ -15,6 +15,8 @@ Row = dict[str, Any]
 # A judge's length bias is worth a sentence from this difference on (AlpacaEval's own rule).
 LENGTH_MATTERS = 0.1
 MANY_UNSCORED = 0.1
+# Of fewer prompts two rates differ by so much for no reason at all.
+ENOUGH = 10
 
 
 _SAID = {
@@ -103,11 +105,17 @@ def _place(rows: Sequence[Row]) -> list[str]:
 def _length(cells: Sequence[Cell]) -> list[str]:
     found: list[str] = []
     for raw, equal in _raw_and_controlled(cells):
-        if raw.value is None or equal.value is None or abs(raw.value - equal.value) <= LENGTH_MATTERS:
+        if raw.value is None or equal.value is None or equal.n < ENOUGH:
+            continue
+        if abs(raw.value - equal.value) <= LENGTH_MATTERS:
             continue
         found.append(
             f"Length matters to this judge ({raw.group}, against {raw.versus}): the win rate is "
             f"{_percent(raw.value)} in all and {_percent(equal.value)} at equal length."
+        )
+    if any(equal.note == ALIKE_ONLY and equal.value is not None for _, equal in _raw_and_controlled(cells)):
+        found.append(
+            "With fewer than 50 prompts, the rate at equal length is that among answers of like length."
         )
     return found
 

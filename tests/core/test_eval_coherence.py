@@ -135,6 +135,20 @@ def test_a_win_by_length_alone_shrinks_at_equal_length_and_is_said() -> None:
     assert any("Length matters" in caveat for caveat in caveats(rows, cells, RELIABLE))
 
 
+def test_a_few_answers_of_like_length_prove_no_length_bias() -> None:
+    rows = [
+        row_of(
+            Duel(f"p{n}", "q", 0, "tuned", "base", "x" * 50, "y" * (52 if n < 3 else 90)),
+            COHERENCE,
+            [Verdict(ONE if n < 3 else OTHER)] * 2,
+        )
+        for n in range(12)
+    ]
+    told = caveats(rows, cells_of(rows), RELIABLE)
+    assert not any("Length matters" in caveat for caveat in told)
+    assert any("among answers of like length" in caveat for caveat in told)
+
+
 def test_a_judge_of_the_teachers_family_is_named(tmp_path: Path) -> None:
     taught(tmp_path, teacher=Voiced("llama-3.3-70b"), student=Voiced("parrot", 0.0))
     result = measured(tmp_path, judge(hears_the_voice, "llama-4-judge"))
