@@ -17,11 +17,11 @@ from core.store.runs import Run
 
 PAGE = "rate"
 # In the order of the keys on a keyboard's cross, as a row: left, up, down, right.
-KEYS: tuple[tuple[Choice, str, str, str], ...] = (
-    ("left", "Left is better", ":material/arrow_back:", "Left"),
+KEYS: tuple[tuple[Choice, str, str | None, str], ...] = (
+    ("left", "Left is better", None, "Left"),
     ("both good", "Both good", ":material/thumb_up:", "Up"),
     ("both bad", "Both bad", ":material/thumb_down:", "Down"),
-    ("right", "Right is better", ":material/arrow_forward:", "Right"),
+    ("right", "Right is better", None, "Right"),
 )
 
 
@@ -39,14 +39,13 @@ def draw_card(run: Run, card: Card, mine: Sequence[Vote], question: str, rater: 
 
 
 def vote_button(
-    run: Run, card: Card, question: str, rater: str, choice: Choice, label: str, icon: str, key: str
+    run: Run, card: Card, question: str, rater: str, choice: Choice, label: str, icon: str | None, key: str
 ) -> None:
     """One of the four answers to the question, with its key on it."""
     st.button(
         label,
         key=f"vote:{choice}",
         icon=icon,
-        icon_position="right" if choice == "right" else "left",
         shortcut=key,
         on_click=press,
         args=(run, vote_on(card, question, rater, choice)),
@@ -79,7 +78,7 @@ def ways_out(run: Run, card: Card, mine: Sequence[Vote], question: str, rater: s
 
 def sides(card: Card) -> None:
     """The two answers, nothing said of who gave them."""
-    for column, title, text in zip(st.columns(2, gap="large"), ("Left", "Right"), card.sides, strict=True):
+    for column, title, text in zip(st.columns(2, gap="medium"), ("Left", "Right"), card.sides, strict=True):
         with column, st.container(gap="xxsmall"):
             st.caption(title)
             answer_text([Span(text, False)])

@@ -24,8 +24,8 @@ def draw_empty(name: str) -> None:
     who = plain(title_of(name))
     st.markdown(
         f"Here you will read two answers to one question, by the model before training and by **{who}**, "
-        "without knowing which is which, and press an arrow key for the better one. Fifty votes take ten "
-        "minutes. They say two things: what people really prefer, and whether the model that judges "
+        "without knowing which is which, and press an arrow key for the better one. Your votes say two "
+        "things: what people really prefer, and, from thirty votes on, whether the model that judges "
         "answers can be trusted."
     )
     with st.columns([1.2, 2])[0]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.check_words import GATES, judge_sentence
+from app.check_words import GATES
 from app.widgets import plain
 from core.evaluation.ratings import SCORES, Verdict
 from core.evaluation.results import Cell, EvalResult, shown_share, with_interval
@@ -27,8 +27,8 @@ def draw_results(run: Run, material: Material, rater: str, question: str) -> Non
     st.subheader(plain(result.headline), anchor=False)
     numbers(result)
     draw_judge_gate(result, material)
-    for caveat in result.caveats:
-        st.caption(plain(caveat))
+    if result.caveats:
+        st.caption(plain(" ".join(result.caveats)))
     draw_votes(run, result, material, rater)
     with st.expander("All numbers", icon=":material/table:"):
         st.dataframe(number_table(result.cells), hide_index=True, width="stretch")
@@ -84,7 +84,7 @@ def draw_judge_gate(result: EvalResult, material: Material) -> None:
     """Whether the judge may headline; without one, how to get one."""
     if result.judge is not None:
         icon, word, colour = GATES.get(str(result.judge.get("gate")), GATES["unmeasured"])
-        st.markdown(f":{colour}[{icon} {word}] · {plain(judge_sentence(result.judge))}")
+        st.markdown(f":{colour}[{icon} {word}] · {plain(str(result.judge.get('sentence', '')))}")
         fixed = next((one for one in result.cells if one.measure == "bias-corrected win rate"), None)
         if fixed is not None:
             st.caption(plain(corrected_words(fixed)))
@@ -98,7 +98,10 @@ def corrected_words(cell: Cell) -> str:
     """The judge's rate without its errors, in a sentence."""
     if cell.value is None:
         return cell.note
-    return f"With the judge's errors taken out, its win rate is {with_interval(cell)} ({cell.note})."
+    return (
+        f"With the judge's errors taken out, the trained model wins {with_interval(cell)} of the pairs "
+        "that the judge read, ties left aside."
+    )
 
 
 def draw_votes(run: Run, result: EvalResult, material: Material, rater: str) -> None:

@@ -21,6 +21,7 @@ from core.store.runs import Run
 PAGE = "rate"
 # The name of a rater who gave none.
 NOBODY = "me"
+SHORT = {"character": "In character", "answer": "Better answer"}
 
 
 def page() -> None:
@@ -86,7 +87,7 @@ def who_and_what() -> tuple[str, str]:
         key="rate-question",
         default=wished if wished in QUESTIONS else next(iter(QUESTIONS)),
         required=True,
-        format_func=lambda one: QUESTIONS[one].text,
+        format_func=lambda one: SHORT[one],
         label_visibility="collapsed",
     )
     chosen = question if question in QUESTIONS else next(iter(QUESTIONS))
