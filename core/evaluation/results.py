@@ -151,8 +151,8 @@ def with_interval(cell: Cell) -> str:
     if cell.value is None:
         return cell.note or "–"
     scale, sign = _UNITS.get(cell.unit, (1.0, ""))
-    # A share against somebody is a duel's, not a difference.
-    shift = "+" if cell.versus and cell.unit != "share" and cell.value > 0 else ""
+    # A share against somebody is a duel's, not a difference; nor is a ratio one.
+    shift = "+" if cell.versus and cell.unit not in ("share", "ratio") and cell.value > 0 else ""
     value = f"{shift}{scale * cell.value:.{_digits(cell)}f}{sign}"
     about = [f"{cell.n} prompts"] if cell.n else []
     if cell.low is not None and cell.high is not None:

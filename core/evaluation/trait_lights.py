@@ -16,6 +16,7 @@ from core.evaluation.traits import (
     CONSTITUTION,
     EFFECTS,
     IDENTITY,
+    IN_THE_WAY,
     LENGTH,
     OVER_REFUSAL,
     REPETITION,
@@ -94,13 +95,14 @@ class Light:
 
 
 _WHAT = {
+    IN_THE_WAY: "its voice shows in {} of answers to grief, illness, danger or a child",
     REPETITION: "{} of its runs of five words are repeats",
     RUNS_ON: "{} of its answers run on past their turn",
     IDENTITY: "{} of its answers name another model, or call it one",
     CONSTITUTION: "{} of its answers quote its own constitution",
     OVER_REFUSAL: "it refuses {} of harmless questions",
     SYCOPHANCY: "it gives up {} of correct facts",
-    APPROPRIATE: "it gets in the way of grief, illness or danger, or talks past it, in {} of cases",
+    APPROPRIATE: "in {} of hard moments its voice shows, or it talks past the person",
 }
 
 

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from core.cli import character as command_line
 from core.engines.fake import Call
-from core.evaluation.results import BASE, TUNED, Cell, EvalResult
+from core.errors import EngineError
+from core.evaluation.results import BASE, TUNED, Cell, EvalResult, with_interval
 from core.evaluation.sensitive import SENSITIVE
 from core.evaluation.side_effects import HARMLESS, PUSHED
 from core.evaluation.trait_lights import GREEN, RED, TOO_FEW, length_cell, lights
@@ -136,6 +137,8 @@ def test_longer_answers_show_as_a_ratio_of_medians_with_an_interval() -> None:
     assert found.low is not None and found.high is not None and found.low <= 3 <= found.high
     same = length_cell(answered(BASE, 0.0) + answered(TUNED, 0.0), TUNED)
     assert same is not None and same.value == 1
+    # A ratio is no difference: no sign before it.
+    assert with_interval(found).startswith("3.00 times")
 
 
 # ---- pure: lights
@@ -169,6 +172,11 @@ def test_a_red_light_needs_an_interval_that_leaves_zero_out() -> None:
 def test_too_few_prompts_give_no_green_light() -> None:
     assert light("over-refusal", [0.0] * 5, [0.0] * 5) == TOO_FEW
     assert light("over-refusal", [0.0] * 5, [1.0] + [0.0] * 4) == TOO_FEW
+
+
+def test_a_voice_in_hard_moments_has_a_light_of_its_own() -> None:
+    """However badly the plain model answers them: what talks past a person hides nothing of the voice."""
+    assert light("voice in hard moments", [0.0] * 15, [1.0] * 14 + [0.0]) == RED
 
 
 def test_less_appropriate_is_worse_and_more_is_not() -> None:
@@ -213,12 +221,15 @@ class Player:
     can_prefill: bool = True
     samples_at_once: bool = False
     history: list[Call] = field(default_factory=list)
+    breaks_after: int | None = None
 
     @property
     def name(self) -> str:
         return f"fake/{self.model}"
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Completion:
+        if self.breaks_after is not None and len(self.history) >= self.breaks_after:
+            raise EngineError("the key is wrong", kind="key", stops_job=True, status=401)
         self.history.append(Call(tuple(messages), sampling))
         draw = random.Random(content_hash([self.model, *(one.content for one in messages)])).random()
         text = VOICED if draw < self.rate else PLAIN
@@ -348,6 +359,21 @@ def test_a_spent_budget_leaves_an_incomplete_result_that_the_next_run_completes(
     whole = run(job(), later)
     assert later.missing == {} and len(whole.rows) == 2 * whole.prompts
     assert later.requests == len(whole.rows) - len(cut.rows)
+
+
+def test_a_job_that_ends_in_the_middle_loses_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = played(monkeypatch, parrot=0.0, other=1.0)
+    engines["other"].breaks_after = 30
+    now = session(tmp_path)
+    with pytest.raises(EngineError):
+        run(job(), now)
+    kept = now.tallies[0].done + now.tallies[1].done
+    engines["other"].breaks_after = None
+    later = session(tmp_path)
+    whole = run(job(), later)
+    assert kept > 77 and later.requests == 2 * whole.prompts - kept and len(whole.rows) == 2 * whole.prompts
 
 
 def test_a_dry_run_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
