@@ -46,7 +46,7 @@ def charts_of(
     `traits` gives the sentence of each trait's id. `most` limits the rows of long charts, None shows all.
     """
     known = result.details.get("traits")
-    sentences = traits if traits is not None else known if isinstance(known, dict) else {}
+    sentences = (known if isinstance(known, dict) else {}) | dict(traits or {})
     words = {str(key): str(value) for key, value in sentences.items()}
     draw = CHARTS.get(result.kind)
     return draw(result, Wanted(words, most, palette)) if draw else []

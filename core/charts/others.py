@@ -17,11 +17,16 @@ from core.charts.chart import (
 from core.charts.plot import Axis, Dots, Line, Zone
 from core.charts.traits import SHARE, shift_of, spoken
 from core.charts.words import between, clean, counted, moved, number
-from core.evaluation.results import EvalResult
+from core.evaluation.results import Cell, EvalResult
 
 # Below the first a judge is noise, from the second on it may carry a headline (Landis and Koch's words).
 CAUTION, PASS = 0.4, 0.6
 COIN = 0.5
+JUDGE = "judge"
+OF_THE_JUDGE = {
+    "bias-corrected win rate": "The judge's, set right by people",
+    "position consistency": "The judge, same verdict in both orders",
+}
 
 
 def capability_charts(result: EvalResult, wanted: Wanted) -> list[Chart]:
@@ -68,11 +73,18 @@ def votes(result: EvalResult, wanted: Wanted) -> Chart:
         return empty(
             name, title, "Nobody has voted yet: character rate shows pairs of answers without names."
         )
-    rows = tuple(Line(_titled(cell.measure), (mark_of(cell),)) for cell in cells)
+    rows = tuple(Line(_voted(cell), (mark_of(cell),)) for cell in cells)
     first = cells[0]
-    sentence = f"{_titled(first.measure)} {number(first.value)} ({between(first)}) ({counted(cells)})."
+    sentence = f"{_voted(first)} is {number(first.value)} ({between(first)}) ({counted(cells)})."
     plot = Dots(rows, tuple(dict.fromkeys(c.speaker for c in cells)), Axis("", 0.0, 1.0, line=COIN))
     return Chart(name, title, sentence, plot, rows_behind(result), wanted.palette)
+
+
+def _voted(cell: Cell) -> str:
+    """What a row of votes is called: whose they are comes first."""
+    if cell.speaker != JUDGE:
+        return "People's win rate" if cell.measure == "win rate" else _titled(cell.measure)
+    return OF_THE_JUDGE.get(cell.measure, f"The judge's {cell.measure}")
 
 
 def _titled(word: str) -> str:

@@ -60,7 +60,7 @@ def _rows(result: EvalResult, groups: Sequence[str], speakers: Sequence[str]) ->
         if group in FORMATS and not any(row.heading for row in rows):
             rows.append(Line("Asked for another format", heading=True))
         label = PLAIN.get(group) or FORMATS.get(group) or words.get(group) or group
-        rows.append(Line(label, marks_for(result, IN_CHARACTER, group, speakers)))
+        rows.append(Line(label[:1].upper() + label[1:], marks_for(result, IN_CHARACTER, group, speakers)))
     return rows
 
 

@@ -23,6 +23,8 @@ KEY_PX = 19
 AXIS_PX = 22
 TITLE_PX = 18
 LINES_PX = 210
+# More dots than that hide their line.
+MOST_DOTS = 24
 
 
 @dataclass(slots=True)
@@ -117,9 +119,10 @@ def _rows(plot: Dots | Stack, width: float) -> Canvas:
     longest = max((len(short(row.label)) for row in plot.rows if not row.heading), default=0)
     column = min(250.0, 14 + longest * LETTER_PX)
     beside = not narrow or (column < 118 and longest > 0)
-    wrap = 46 if not beside else max(8, int((column - 10) / LETTER_PX))
+    longest_note = max((len(row.note) for row in plot.rows), default=0)
+    wrap = max(8, int((column - 10) / LETTER_PX)) if beside else 47 - longest_note
     layout = laid_out(plot, over=not beside, wrap=wrap, most_lines=3 if beside else 2)
-    note = max((len(row.note) for row in plot.rows), default=0) * LETTER_PX
+    note = longest_note * LETTER_PX
     zones = isinstance(plot, Dots) and bool(plot.zones)
     lines = key_lines(plot.series, 48 if narrow else 96)
     key = 6 + KEY_PX * max(len(lines), int(zones))
@@ -238,7 +241,7 @@ def _lines(plot: Tracks, width: float) -> Canvas:
         _track(canvas, track, plot.shape, styles[track.series], x, y)
     if plot.shape == "points":
         _cloud(canvas, plot, x, y)
-    else:
+    elif names:
         _names(canvas, plot, styles, y, right)
     return canvas
 
@@ -286,7 +289,7 @@ def _track(canvas: Canvas, track: Track, shape: str, style: Style, x: _Scale, y:
         canvas.path(points, f"band s{style.colour}", closed=True)
     if shape != "points":
         canvas.path(points, f"line s{style.colour}{' broken' if style.symbol.endswith('-open') else ''}")
-    if shape != "steps" and len(track.steps) <= 60:
+    if shape != "steps" and len(track.steps) <= MOST_DOTS:
         for step in track.steps:
             canvas.dot(x(step.at), y(step.mark.value), style)
 

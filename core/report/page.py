@@ -114,9 +114,7 @@ def _lights(block: Lights) -> str:
 
 def _light(light: Light) -> str:
     word = f"<b>{SIGNS.get(light.status, '?')} {escaped(light.status.capitalize())}</b>"
-    said = (
-        f"<div>{escaped(light.name[:1].upper() + light.name[1:])} <span>{escaped(light.said)}</span></div>"
-    )
+    said = f"<div>{escaped(light.said[:1].upper() + light.said[1:])}</div>"
     return f'<li class="{escaped(light.status)}">{word}{said}</li>'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -182,11 +183,11 @@ def training(material: Material) -> Section | None:
 
 def caveats(material: Material) -> Section | None:
     """What to hold against the numbers, by evaluation; what holds for several is said once."""
-    rows: list[tuple[str, str]] = []
-    told: set[str] = set()
+    counts = Counter(one for result in material.results.values() for one in set(result.caveats))
+    shared = [one for result in material.results.values() for one in result.caveats if counts[one] > 1]
+    rows = [("All of it", " ".join(dict.fromkeys(shared)))] if shared else []
     for kind, result in material.results.items():
-        said = [one for one in (*_incomplete(result), *result.caveats) if one not in told]
-        told.update(said)
+        said = [*_incomplete(result), *(one for one in result.caveats if counts[one] == 1)]
         rows += [(named(PLAIN[kind]), " ".join(said))] if said else []
     return Section("caveats", "To hold against it", (Facts(tuple(rows)),)) if rows else None
 
@@ -204,7 +205,10 @@ def settings(material: Material) -> Section:
         ("Character", f"{material.constitution.name}, version {material.constitution.content_hash[:12]}")
     ]
     rows += [("Run", material.run), ("Character Studio", material.version or "unknown")]
-    rows += [(named(PLAIN[kind]), _set(result)) for kind, result in material.results.items()]
+    alike: dict[str, list[str]] = {}
+    for kind, result in material.results.items():
+        alike.setdefault(_set(result), []).append(PLAIN[kind])
+    rows += [(named(", ".join(kinds)), said) for said, kinds in alike.items()]
     lines = tuple(command_of(result) for result in material.results.values() if result.command)
     again: list[Block] = [Para("How to do it again", quiet=True), Commands(lines)] if lines else []
     return Section("settings", "Exactly how", (Facts(tuple(rows)), *again))

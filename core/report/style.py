@@ -83,7 +83,6 @@ svg .bar.ink {{ stroke: var(--ink); }}
 .lights li {{ display: grid; grid-template-columns: 5.6rem 1fr; gap: 0 .6rem; margin: 0 0 .45rem;
   padding: 0; }}
 .lights b {{ font-weight: 600; }}
-.lights span {{ color: var(--soft); }}
 .fine b {{ color: var(--s1); }} .watch b {{ color: var(--s2); }} .worse b {{ color: var(--s0); }}
 .unclear b {{ color: var(--soft); }}
 pre {{ font: .78rem/1.6 ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace; margin:
@@ -100,22 +99,23 @@ footer {{ margin-top: 3rem; }}
   dl {{ grid-template-columns: 1fr; gap: 0; }} dd {{ margin: 0 0 .5rem; }}
   svg.wide {{ display: none; }} svg.narrow {{ display: block; }}
 }}
-@page {{ size: A4; margin: 15mm 17mm 16mm; }}
+@page {{ size: A4; margin: 13mm 16mm 14mm; }}
 @media print {{
-  html {{ font-size: 9.6pt; line-height: 1.42; background: #fff; --paper:#fff; --card:#F6F2EA; }}
+  html {{ font-size: 9pt; line-height: 1.38; background: #fff; --paper:#fff; --card:#F6F2EA; }}
   body {{ max-width: none; padding: 0; }}
-  h1 {{ font-size: 38pt; }} .standfirst {{ font-size: 13pt; margin-bottom: 1rem; }}
-  h2 {{ font-size: 15pt; margin: 1.7rem 0 .45rem; }}
+  h1 {{ font-size: 34pt; }} .standfirst {{ font-size: 13pt; margin-bottom: 1rem; }}
+  h2 {{ font-size: 14pt; margin: 1.25rem 0 .35rem; }}
   p {{ margin-bottom: .55rem; orphans: 3; widows: 3; }}
   li {{ margin-bottom: .15rem; }}
   .figures {{ display: grid; grid-template-columns: 1fr 1fr; gap: 0 8mm; align-items: start; }}
   .figures svg.wide {{ display: none; }} .figures svg.narrow {{ display: block; }}
   .figures.one {{ display: block; }}
   .figures.one svg.wide {{ display: block; }} .figures.one svg.narrow {{ display: none; }}
+  .figures.one svg.wide {{ width: 74%; margin: 0 auto; }}
   .curves {{ grid-template-columns: repeat(3, 1fr); }}
-  figure {{ margin-bottom: 1rem; }}
+  figure {{ margin-bottom: .7rem; }} figcaption {{ margin-bottom: .3rem; }}
   .talk {{ margin-bottom: .7rem; }} .answers.two {{ grid-template-columns: 1fr 1fr; gap: .6rem; }}
-  .answers > div {{ padding: .45rem .65rem; }} .said {{ font-size: 8.8pt; line-height: 1.38; }}
+  .answers > div {{ padding: .45rem .65rem; }} .said {{ font-size: 8.4pt; line-height: 1.35; }}
   dl {{ grid-template-columns: 9rem 1fr; gap: .12rem 1rem; margin-bottom: .6rem; }}
   dd {{ margin: 0; }}
   .lights {{ columns: 2; column-gap: 8mm; }} .lights li {{ break-inside: avoid; }}
