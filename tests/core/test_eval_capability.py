@@ -302,6 +302,15 @@ def test_letters_are_asked_for_where_engines_tell_probabilities(
     assert engines["parrot"].history[0].messages[-1].role == "assistant"
 
 
+def test_everybody_is_asked_alike_where_not_all_engines_continue_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = played(monkeypatch, parrot=0.9, other=0.9)
+    engines["other"].can_prefill = False
+    asyncio.run(evaluate_capability(job(limit=6), session(tmp_path)))
+    assert {call.messages[-1].role for one in engines.values() for call in one.history} == {"user"}
+
+
 def test_the_same_command_again_asks_only_for_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,10 +56,10 @@ def shipped_items(limit: int | None = None) -> tuple[Item, ...]:
 async def evaluate_capability(job: CapabilityJob, session: Session) -> EvalResult:
     """Ask every speaker every item and compare. Raises EngineError when the whole job must stop."""
     speakers, items = speakers_of(job.cast, session), shipped_items(job.limit)
-    how = _how(job, speakers)
+    how, prefill = _how(job, speakers), _all_prefill(speakers)
     rows: list[dict[str, Any]] = []
     for speaker in speakers:
-        answers = await session.answers(speaker, _asks(job, speaker, items, how))
+        answers = await session.answers(speaker, _asks(job, speaker, items, how, prefill))
         rows += [
             score_row(row, item, how) for row, item in zip(answers, items, strict=True) if row is not None
         ]
@@ -69,8 +69,8 @@ async def evaluate_capability(job: CapabilityJob, session: Session) -> EvalResul
 def size_capability(job: CapabilityJob, session: Session) -> list[Side]:
     """What it would take, speaker by speaker; sends nothing."""
     speakers, items = speakers_of(job.cast, session), shipped_items(job.limit)
-    how = _how(job, speakers)
-    return [session.size(speaker, _asks(job, speaker, items, how)) for speaker in speakers]
+    how, prefill = _how(job, speakers), _all_prefill(speakers)
+    return [session.size(speaker, _asks(job, speaker, items, how, prefill)) for speaker in speakers]
 
 
 def _how(job: CapabilityJob, speakers: Sequence[Speaker]) -> How:
@@ -85,10 +85,15 @@ def _tells(speaker: Speaker) -> bool:
     return spec is not None and spec.gives_logprobs(speaker.model.model)
 
 
-def _asks(job: CapabilityJob, speaker: Speaker, items: Sequence[Item], how: How) -> list[Ask]:
+def _all_prefill(speakers: Sequence[Speaker]) -> bool:
+    return all(speaker.engine.can_prefill for speaker in speakers)
+
+
+def _asks(
+    job: CapabilityJob, speaker: Speaker, items: Sequence[Item], how: How, prefill: bool
+) -> list[Ask]:
     local = speaker.model.provider == "local"
     sampling = sampling_of(how, job.max_tokens or (LOCAL_MAX_TOKENS if local else MAX_TOKENS))
-    prefill = speaker.engine.can_prefill
     return [
         Ask(
             {"prompt": item.id, "speaker": speaker.label}, messages_of(item, how, prefill=prefill), sampling
