@@ -11,7 +11,7 @@ import pytest
 from core.evaluation.ratings import Vote, calibrated, duel_id
 from core.evaluation.results import EvalResult
 from core.settings import Settings
-from core.stages.evals.gate import human_gate
+from core.stages.evals.gate import human_gate, present_judge
 from core.stages.evals.keeping import keep
 from core.store.jsonl import append_rows
 from core.store.runs import Run, open_run
@@ -135,3 +135,24 @@ def test_skips_repeats_and_what_was_undone_count_for_nothing(tmp_path: Path, set
 def test_nothing_rated_and_judged_is_no_figure() -> None:
     told = calibrated([], []).as_dict()
     assert (told["kappa"], told["n"], told["gate"]) == (None, 0, "too few")
+
+
+def test_votes_that_came_later_change_what_a_result_says_of_its_judge(settings: Settings) -> None:
+    run = judged_run(settings, agreed(120, 0.05))
+    before = {"model": JUDGE, "gate": "pass", "sentence": "It finds its own position bias small."}
+    now = present_judge(run, before)
+    assert now["gate"] == "block" and "own position bias" in now["sentence"]
+    assert now["sentence"].startswith(f"{JUDGE} agrees with people hardly more")
+    assert present_judge(run, now) == now
+
+
+def test_too_few_votes_leave_a_judge_as_it_was_measured(settings: Settings) -> None:
+    run = judged_run(settings, agreed(8, 1.0))
+    now = present_judge(run, {"model": JUDGE, "gate": "caution", "sentence": "Measured."})
+    assert now["gate"] == "caution" and now["sentence"].startswith("Measured. Too few")
+    assert present_judge(run, now) == now
+
+
+def test_without_votes_a_judge_stays_what_it_was(settings: Settings) -> None:
+    before = {"model": JUDGE, "gate": "pass", "sentence": "Measured."}
+    assert present_judge(open_run(settings, a_character()), before) == before

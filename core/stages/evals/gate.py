@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.evaluation.ratings import QUESTIONS, Verdict, Vote, calibrated, duel_id, standing
@@ -50,3 +51,21 @@ def verdict_of(row: Row) -> Verdict | None:
     pair = duel_id(str(row.get("asked", "")), str(row.get("text", "")), str(row.get("other", "")))
     both = (orders[0], orders[1]) if len(orders) == 2 else None
     return Verdict(pair, str(row["prompt"]), question, row["outcome"], both)
+
+
+def present_judge(run: Run, judge: Mapping[str, Any]) -> dict[str, Any]:
+    """A result's `judge` with what people's votes say now, which outranks what it was measured by before.
+
+    The gate changes only where the votes are enough to tell. Raises RunError as `human_gate` does.
+    """
+    human = human_gate(run, str(judge.get("model")))
+    if human is None:
+        return dict(judge)
+    earlier = str((judge.get("human") or {}).get("sentence", "")).rstrip(".")
+    said = str(judge.get("sentence", ""))
+    rest = (said.replace(earlier, "") if earlier else said).strip(". ")
+    known = human["gate"] != "too few"
+    parts = [human["sentence"], rest] if known else [rest, human["sentence"]]
+    sentence = ". ".join(str(part).rstrip(".") for part in parts if part) + "."
+    gate = human["gate"] if known else judge.get("gate")
+    return dict(judge) | {"human": human, "gate": gate, "sentence": sentence}
