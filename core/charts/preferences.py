@@ -40,6 +40,8 @@ def shifts(result: EvalResult, wanted: Wanted) -> Chart:
     name, title = "shift", "What it came to prefer"
     speakers = _pair(result)
     moved = _moved(result, speakers)
+    if not moved and speakers_in(result, STRENGTH):
+        return strengths(result, wanted)
     if not moved:
         return empty(
             name,
@@ -55,6 +57,24 @@ def shifts(result: EvalResult, wanted: Wanted) -> Chart:
     )
     left_out = len(moved) - len(chosen)
     return Chart(name, title, _sentence(moved), plot, rows_behind(result), wanted.palette, left_out)
+
+
+def strengths(result: EvalResult, wanted: Wanted) -> Chart:
+    """A row a trait, the most preferred first: what one model prefers, with nobody to compare it with."""
+    who = speakers_in(result, STRENGTH)[-1]
+    cells = sorted(shown(result.find(STRENGTH, speaker=who)), key=lambda cell: -(cell.value or 0.0))
+    half = None if wanted.most is None or len(cells) <= wanted.most else wanted.most // 2
+    chosen = cells if half is None else [*cells[:half], *cells[-half:]]
+    rows = tuple(Line(cell.group, (mark_of(cell),), number(cell.value, "elo")) for cell in chosen)
+    low, high = reach([mark for row in rows for mark in row.marks])
+    room = max(1.0, (high - low) * 0.04)
+    plot = Dots(rows, (who,), Axis("strength, in Elo points", low - room, high + room, "elo"))
+    best, least = listed(cell.group for cell in cells[:3]), listed(cell.group for cell in cells[:-4:-1])
+    sentence = (
+        f"{short(who).capitalize()}: most {best}; least {least}; not compared yet ({counted(cells)})."
+    )
+    left_out = len(cells) - len(chosen)
+    return Chart("shift", "What it prefers", sentence, plot, rows_behind(result), wanted.palette, left_out)
 
 
 def _pair(result: EvalResult) -> list[str]:

@@ -21,6 +21,8 @@ from core.charts.words import between, counted, listed, moved, number, short, tr
 from core.evaluation.results import BASE, Cell, EvalResult, in_order
 
 IN_CHARACTER = "in character"
+# With fewer prompts, no trait could be shown to have moved even if each of them did (two-sided sign test).
+FEWEST = 6
 SHARE = Axis("", 0.0, 1.0)
 # What else may change, in the order of a reader's worry; the words are what a page calls it.
 EFFECTS = {
@@ -94,6 +96,11 @@ def _trait_sentence(
     traits = [(g, s) for g in groups if g not in ("", "everyday") and (s := _shift(result, g, speakers))]
     if not traits:
         return f"{lead} ({counted(cells)})."
+    most = max(shift.n for _, shift in traits)
+    if most < FEWEST:
+        return (
+            f"{lead}; at most {most} prompts a trait are too few to tell single traits ({counted(cells)})."
+        )
     held = [group for group, shift in traits if shift.excludes_zero and (shift.value or 0) > 0]
     weak = [trait_words(group, wanted.traits) for group, _ in traits if group not in held]
     rest = f"; not shown to have moved: {listed(weak, 2, quoted=True)}" if weak else ""

@@ -208,3 +208,22 @@ def test_any_cells_give_valid_charts_or_a_sentence(kind: str, found: list[Cell],
             for mark in marks_of(chart.plot):
                 assert isinstance(mark, Mark) and mark.value == mark.value
                 assert not set(mark.source.measure) - set(string.printable)
+
+
+def test_a_few_prompts_a_trait_are_said_to_be_too_few_for_single_traits() -> None:
+    result = eval_results.traits()
+    result.cells = [
+        cell if cell.group in ("", "everyday") else Cell(**cell.as_dict() | {"n": 2})
+        for cell in result.cells
+    ]
+    assert "at most 2 prompts a trait are too few to tell single traits" in charts_of(result)[0].sentence
+
+
+def test_preferences_of_one_model_alone_are_shown_as_they_are() -> None:
+    result = eval_results.preferences()
+    result.cells = [cell for cell in result.cells if cell.speaker == "base"]
+    chart = charts_of(result, most=6)[0]
+    assert isinstance(chart.plot, Dots) and len(chart.plot.rows) == 6
+    values = [row.marks[0].value for row in chart.plot.rows]
+    assert values == sorted(values, reverse=True)
+    assert "not compared yet (n = 40 prompts)" in chart.sentence
