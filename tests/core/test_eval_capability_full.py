@@ -166,6 +166,17 @@ def test_completions_get_no_chat_template_and_end_at_the_right_address(tmp_path:
     assert args["base_url"] == "http://127.0.0.1:9/v1/completions" and args["tokenizer"] == "some/tokenizer"
 
 
+def test_an_adapter_on_a_vllm_server_is_read_with_the_tokenizer_of_its_model(tmp_path: Path) -> None:
+    cast = Cast(ModelName("vllm", "org/base"), adapters=("humor",))
+    one, _ = subject_of(
+        BenchmarkJob(cast, Benchmark(("mmlu",)), "completions"),
+        TUNED,
+        load_settings(data=tmp_path),
+        "humor",
+    )
+    assert (one.args["model"], one.args["tokenizer"]) == ("humor", "org/base")
+
+
 def test_weights_are_loaded_with_the_adapters_folder(tmp_path: Path) -> None:
     cast = Cast(ModelName("http", "org/base", "http://x/v1"), adapters=("/loras/mine",))
     one, _ = subject_of(

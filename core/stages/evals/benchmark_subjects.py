@@ -83,10 +83,17 @@ def _address(model: ModelName, settings: Settings) -> tuple[str, Secret | None]:
 def _args(job: BenchmarkJob, model: str, base_url: str) -> dict[str, Any]:
     url = base_url.rstrip("/") + PATHS[job.api]
     args: dict[str, Any] = {"model": model, "base_url": url, "num_concurrent": AT_ONCE, "max_retries": 5}
-    if job.tokenizer:
-        return args | {"tokenizer": job.tokenizer, "tokenizer_backend": "huggingface"}
+    tokenizer = job.tokenizer or _own_tokenizer(job)
+    if tokenizer:
+        return args | {"tokenizer": tokenizer, "tokenizer_backend": "huggingface"}
     # Chat needs no tokenizer, and none is fetched; completions ask the server for its own.
     return args | ({"tokenizer_backend": "none"} if job.api == "chat" else {})
+
+
+def _own_tokenizer(job: BenchmarkJob) -> str | None:
+    """On a vLLM server adapters have names of their own; their tokenizer is the model's below them."""
+    served = job.api == "completions" and job.cast.model.provider == "vllm"
+    return job.cast.model.model if served else None
 
 
 def _embedded(job: BenchmarkJob, label: str, settings: Settings, character: str, *, start: bool) -> Subject:
