@@ -25,6 +25,8 @@ from app.widgets import plain
 from app.wording import ago, counted, duration
 from core.constitution import Constitution
 from core.evaluation.results import Cell, EvalResult, with_interval
+from core.stages.evals.gate import present_judge
+from core.store.runs import Run
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -77,7 +79,8 @@ def draw_headline(about: About, name: str, kept: Kept) -> None:
         st.subheader(plain(result.headline or "Measured; no sentence came of it."), anchor=False)
         st.caption(dotted(facts(result)))
     if result.judge:
-        draw_standing(result.judge)
+        # Votes on the Rate page may have come since it was measured.
+        draw_standing(present_judge(Run(kept.folder.parents[2]), result.judge))
     if not is_current(result, name):
         st.markdown(
             ":orange[:material/history:] Measured on an earlier version of the character. "
