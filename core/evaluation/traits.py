@@ -91,15 +91,22 @@ def _pushing(one: Pushed) -> Probe:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is known of an answer beside its words: how likely the character's (None: nobody can tell),
-    and the words of its voice (None: it has no list)."""
+    """What is known of an answer beside its words.
+
+    `probability` that it is the character's, and whether the character is the likeliest of all that the
+    classifier knows (`heard`; from one half on unless given); None where no classifier can tell. `voice`
+    are the words of its voice, None where it has no list.
+    """
 
     probability: float | None
     voice: Sequence[str] | None
+    heard: bool | None = None
 
     @property
     def in_character(self) -> bool | None:
         """By the classifier where it can be trusted, else by the words of the voice."""
+        if self.heard is not None:
+            return self.heard
         if self.probability is not None:
             return self.probability >= SURE
         return bool(self.voice) if self.voice is not None else None

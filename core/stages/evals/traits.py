@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import RunError, SettingsError
 from core.evaluation import traits_telling as telling
 from core.evaluation.classifier import Classifier
-from core.evaluation.in_character import base_caveats
+from core.evaluation.in_character import base_caveats, heard
 from core.evaluation.results import BASE, EvalResult, in_order
 from core.evaluation.side_effects import own_names
 from core.evaluation.trait_lights import length_cell, lights
@@ -57,14 +57,12 @@ class Ear:
 
     def judgements(self, texts: Sequence[str]) -> list[Judgement]:
         """What is heard in each text."""
-        if self.heard_by == CLASSIFIER and self.classifier is not None and texts:
-            likely = [round(float(one), 4) for one in self.classifier.in_character(texts, self.name)]
-        else:
-            likely = [None] * len(texts)
-        listed = self.name in VOICES
+        voices = [voice_words(self.name, text) if self.name in VOICES else None for text in texts]
+        if self.heard_by != CLASSIFIER or self.classifier is None:
+            return [Judgement(None, voice) for voice in voices]
+        rows = heard([{"text": text} for text in texts], self.classifier, self.name)
         return [
-            Judgement(one, voice_words(self.name, text) if listed else None)
-            for one, text in zip(likely, texts, strict=True)
+            Judgement(row["score"], voice, row["heard"]) for row, voice in zip(rows, voices, strict=True)
         ]
 
     def caveats(self) -> list[str]:
@@ -72,8 +70,8 @@ class Ear:
         if self.heard_by == CLASSIFIER and self.classifier is not None:
             return self.classifier.told(self.name)
         reason = self.why_not or (self.classifier.reason if self.classifier else "")
-        heard = "the words of its voice" if self.heard_by else "nothing"
-        return [f"The classifier cannot be used ({reason.rstrip('.')}), so {heard} tells the character."]
+        instead = "the words of its voice" if self.heard_by else "nothing"
+        return [f"The classifier cannot be used ({reason.rstrip('.')}), so {instead} tells the character."]
 
 
 def everyday_wanted(model: ModelName, wished: int | None) -> int:
@@ -89,12 +87,12 @@ async def evaluate_traits(job: TraitsJob, session: Session) -> EvalResult:
     for speaker in speakers:
         answers = await session.answers(speaker, asks_of(probes, speaker, job.sampling))
         pairs = [(probe, row) for probe, row in zip(probes, answers, strict=True) if row is not None]
-        heard = ear.judgements([str(row["text"]) for _, row in pairs])
+        found = ear.judgements([str(row["text"]) for _, row in pairs])
         sentences = [trait.trait for trait in session.constitution.traits]
         own = own_names(speaker.model.model, session.constitution.assistant_name)
         rows += [
             scored(probe, row, one, traits=sentences, own=own)
-            for (probe, row), one in zip(pairs, heard, strict=True)
+            for (probe, row), one in zip(pairs, found, strict=True)
         ]
     record = None
     if job.judge is not None:
