@@ -18,24 +18,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import RunError
+from core.evaluation.calibrating import Log, calibrated_across, calibration_error, softmax, temperature_of
 from core.evaluation.results import shown_share
 from core.evaluation.stats.classification import accuracy, macro_f1
-from core.evaluation.stats.intervals import Estimate, Floats, Statistic, by_cluster
+from core.evaluation.stats.intervals import Estimate, Floats, by_cluster
 from core.evaluation.style_features import Counted, Features
 
 # How little the weights are held back; texts of a strong voice are told apart at any value near it.
 STRENGTH = 10.0
 # Fewer than this and a held-out accuracy says nothing.
 LEAST_TEXTS, LEAST_PROMPTS = 16, 8
-BINS = 5
-_TEMPERATURES = 10 ** np.linspace(-1.5, 1.5, 61)
 # A label that a fold never met is as good as impossible there.
 _NEVER = -30.0
-
-Log = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,51 +246,6 @@ def held_out_scores(
     return scores, fold_of
 
 
-def calibrated_across(
-    scores: Log, labels: Sequence[str], fold_of: Sequence[int], names: tuple[str, ...]
-) -> Floats:
-    """Probabilities whose temperature comes from the other folds, so that their error is an honest one."""
-    found = np.zeros_like(scores)
-    folds = np.array(fold_of)
-    for fold in sorted(set(fold_of)):
-        others = folds != fold
-        known = [label for label, other in zip(labels, others, strict=True) if other]
-        found[~others] = softmax(scores[~others] * temperature_of(scores[others], known, names))
-    return found
-
-
-def temperature_of(scores: Log, labels: Sequence[str], names: Sequence[str]) -> float:
-    """The factor on scores that makes the labels least surprising, labels weighing the same.
-
-    Targets are Platt's (1999): a label seen n times is at most (n + 1) ÷ (n + 2) sure, so that
-    texts which are all told apart do not make for infinite certainty. 1 without any text.
-    """
-    if not len(labels):
-        return 1.0
-    places = np.array([names.index(label) for label in labels])
-    seen = np.bincount(places, minlength=len(names))
-    sure = ((seen + 1) / (seen + 2))[places]
-    rest = (1 - sure) / (len(names) - 1)
-    targets = np.repeat(rest[:, None], len(names), axis=1)
-    targets[np.arange(len(places)), places] = sure
-    weights = 1 / seen[places]
-    losses = [
-        float((weights * -(targets * _log_softmax(scores * factor)).sum(axis=1)).sum())
-        for factor in _TEMPERATURES
-    ]
-    return float(_TEMPERATURES[int(np.argmin(losses))])
-
-
-def softmax(scores: Log) -> Floats:
-    """Probabilities of scores, row by row."""
-    return np.exp(_log_softmax(scores))
-
-
-def _log_softmax(scores: Log) -> Log:
-    shifted = scores - scores.max(axis=1, keepdims=True) if len(scores) else scores
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
 # ---- how far to trust it
 
 
@@ -356,21 +307,3 @@ def _confusion(
     for true, guess in zip(labels, guesses, strict=True):
         found[true][guess] += 1
     return found
-
-
-def calibration_error(sureness: Sequence[float] | Floats, right: Sequence[float] | Floats) -> Statistic:
-    """Expected calibration error (Naeini et al. 2015): how far sureness is from being right, over bins.
-
-    A statistic of weighted rows: the mean over five bins of |mean sureness − share right|, by their rows.
-    """
-    sure, hit = np.asarray(sureness, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    bins = np.clip((sure * BINS).astype(int), 0, BINS - 1)
-    members = np.eye(BINS)[bins] if len(sure) else np.zeros((0, BINS))
-    gaps = members * (sure - hit)[:, None]
-
-    def statistic(weights: Floats) -> Floats:
-        total = weights.sum(axis=1)
-        off = np.abs(weights @ gaps).sum(axis=1)
-        return np.where(total > 0, off / np.maximum(total, 1e-300), np.nan)
-
-    return statistic

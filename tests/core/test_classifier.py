@@ -10,14 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import RunError
-from core.evaluation.classifier import (
-    Classifier,
-    calibration_error,
-    folds_of,
-    softmax,
-    temperature_of,
-    train,
-)
+from core.evaluation.calibrating import calibration_error, softmax, temperature_of
+from core.evaluation.classifier import Classifier, folds_of, train
 from core.evaluation.style_features import Counted, Features
 
 WORDS = """

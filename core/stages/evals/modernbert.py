@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from core.evaluation.calibrating import calibrated_across, temperature_of
 from core.evaluation.classifier import (
     Classifier,
     Rows,
     Scorer,
-    calibrated_across,
     folds_of,
     judged,
     label_names,
-    temperature_of,
 )
 from core.evaluation.stats.intervals import Floats
 from core.records import content_hash
