@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from core.constitution import Constitution
+from core.evaluation.pair_data_repeats import repeated_answers
 from core.evaluation.pair_data_words import SIGNS, shares, told_apart, told_by_form, words_of
 from core.evaluation.stats.intervals import (
     CHANGE,
@@ -105,6 +106,11 @@ class Data:
         """What the checks of pairs say of each (leaks, cuts …); a person may have kept it anyway."""
         rules = PairRules(self.constitution, self.teacher_names)
         return [flags_of(_candidate(pair), rules) for pair in self.pairs]
+
+    @cached_property
+    def repeats(self) -> dict[str, list[tuple[int, int]]]:
+        """For each side (place, an earlier place) of the answers that nearly repeat another one."""
+        return {CHOSEN: repeated_answers(self.chosen), REJECTED: repeated_answers(self.rejected)}
 
     @cached_property
     def by_words(self) -> Floats | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from core.dialogue_quality import invents_turns, leaks_template, repeats_itself
-from core.evaluation.pair_data import Check, Data, Status, counted_status, example_ids
-from core.evaluation.pair_data_repeats import asked_before, repeated_answers, repeated_prompts
+from core.evaluation.pair_data import CHOSEN, Check, Data, Status, counted_status, example_ids
+from core.evaluation.pair_data_repeats import asked_before, repeated_prompts
 from core.evaluation.pair_data_words import foreign_scripts
 
 # Shares of pairs up to which a broken one is a warning.
@@ -46,7 +46,7 @@ def _prompts(data: Data) -> Check:
 
 
 def _answers(data: Data) -> Check:
-    found = [one for one, _ in repeated_answers(data.chosen)]
+    found = [one for one, _ in data.repeats[CHOSEN]]
     status = counted_status(len(found), len(data.pairs), FEW)
     return Check(
         "repeated answers",

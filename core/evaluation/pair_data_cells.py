@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from core.evaluation.pair_data import CHOSEN, EVERYDAY, REJECTED, Check, Data
-from core.evaluation.pair_data_repeats import repeated_answers
 from core.evaluation.pair_data_words import telling_words
 from core.evaluation.results import Cell
 from core.evaluation.stats.intervals import Estimate, Floats, cluster_means, mean_by_cluster
@@ -49,8 +48,8 @@ def _repeat_cells(data: Data) -> list[Cell]:
     note = "a count of these very pairs, not an estimate"
     size = len(data.pairs)
     return [
-        Cell("near duplicates", len(repeated_answers(texts)) / size, n=size, speaker=side, note=note)
-        for side, texts in ((CHOSEN, data.chosen), (REJECTED, data.rejected))
+        Cell("near duplicates", len(found) / size, n=size, speaker=side, note=note)
+        for side, found in data.repeats.items()
         if size
     ]
 
