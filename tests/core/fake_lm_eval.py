@@ -3,7 +3,7 @@
 Placed as `bin/lm-eval` of an environment. FAKE_LM_EVAL_RECORD a file that gets a line of JSON a start
 (argv and the names of its environment) · FAKE_LM_EVAL_SCORES {"base": 0.5, "tuned": 0.4}: which share of
 questions is right, by the last folder of --output_path · FAKE_LM_EVAL_DIES the words with which it ends,
-with FAKE_LM_EVAL_DIES_AT at that speaker only.
+with FAKE_LM_EVAL_DIES_AT at that speaker only · FAKE_LM_EVAL_HANGS "1": it says its process id and waits.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,9 @@ def main() -> None:
     asked = words()
     record()
     print("INFO     [evaluator:305] Building contexts", flush=True)
+    if os.environ.get("FAKE_LM_EVAL_HANGS"):
+        print(f"pid {os.getpid()}", flush=True)
+        signal.pause()
     output = Path(asked.output_path)
     dying, where = os.environ.get("FAKE_LM_EVAL_DIES"), os.environ.get("FAKE_LM_EVAL_DIES_AT", "")
     if dying and where in ("", output.name):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -143,6 +144,33 @@ def test_a_key_is_in_no_argument_and_only_in_the_one_variable_that_lm_eval_reads
     first = started(record)[0]
     assert "secret" not in json.dumps(first["argv"]) and first["key"] == "secret-of-together"
     assert not [name for name in first["names"] if name.endswith("_API_KEY") and name != "OPENAI_API_KEY"]
+
+
+def test_ctrl_c_ends_the_program_at_once_and_the_next_run_begins_it_again(
+    tmp_path: Path, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_LM_EVAL_HANGS", "1")
+    now = session(tmp_path)
+    installed(now.settings)
+
+    async def stopped() -> int:
+        started_at = asyncio.get_running_loop().create_future()
+
+        def say(line: str) -> None:
+            if line.startswith("pid ") and not started_at.done():
+                loop.call_soon_threadsafe(started_at.set_result, int(line.split()[1]))
+
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(evaluate_benchmarks(job(), now, say))
+        pid = await started_at
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return pid
+
+    assert not psutil.pid_exists(asyncio.run(stopped()))
+    monkeypatch.delenv("FAKE_LM_EVAL_HANGS")
+    assert run(job(), session(tmp_path)).find("correct", speaker=TUNED)
 
 
 # ---- words

@@ -10,10 +10,15 @@ A speaker that is done is not asked again. The process and all that it starts en
 
 from __future__ import annotations
 
+import asyncio
+import codecs
+import os
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core.environments import Environment, Recipe, clean_environment, find_environment
 from core.errors import ModelError, RunError
@@ -21,7 +26,7 @@ from core.evaluation.benchmarks import Benchmark, Score, Subject, cells_of, head
 from core.evaluation.results import BASE, EvalResult
 from core.guarded import end_tree, start_tree
 from core.records import content_hash
-from core.settings import Secret, Settings
+from core.settings import Secret, Settings, redact
 from core.stages.evals.benchmark_subjects import BenchmarkJob, labels_of, subject_of, worn_by
 from core.stages.evals.session import Session
 from core.store.jsonl import read_json
@@ -34,6 +39,7 @@ NOT_INSTALLED = (
     "with --torch about 3 GB, for --api hf)."
 )
 LAST_LINES = 12
+CHUNK = 1 << 16
 CAVEATS = (
     "Differences are compared as if both had been asked different questions, so they show less than they "
     "could.",
@@ -70,7 +76,7 @@ async def evaluate_benchmarks(job: BenchmarkJob, session: Session, say: Say) -> 
             folder = place / label
             if results_in(folder) is None:
                 subject, secret = subject_of(job, label, session.settings, session.constitution.name)
-                _run(environment, subject, job.benchmark, folder, session.settings, secret, say)
+                await _run(environment, subject, job.benchmark, folder, session.settings, secret, say)
             scores[label] = _scores(folder)
     return _result(job, session, settings, scores)
 
@@ -102,7 +108,7 @@ def _program(environment: Environment) -> list[str]:
     return [str(environment.folder / "bin" / "lm-eval")]
 
 
-def _run(
+async def _run(
     environment: Environment,
     subject: Subject,
     benchmark: Benchmark,
@@ -113,36 +119,65 @@ def _run(
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     words = words_of(_program(environment), subject, benchmark, str(folder))
-    known = clean_environment(settings) | {"PYTHONUNBUFFERED": "1", "DO_NOT_TRACK": "1"}
-    # Some servers want any key at all.
-    known["OPENAI_API_KEY"] = secret.reveal() if secret else "none"
-    if token := settings.token("HF_TOKEN"):
-        known["HF_TOKEN"] = token.reveal()
     say(f"lm-eval measures {subject.label}: {', '.join(benchmark.tasks)}")
-    code, last = _followed(words, known, folder / "output.log", say)
+    listener = Listener(folder / "output.log", say, settings.secrets())
+    code = await _followed(words, _known(settings, secret), listener)
     if code:
-        raise RunError(why(last, folder))
+        raise RunError(why(list(listener.last), folder))
     if results_in(folder) is None:
         raise RunError(f"lm-eval ended without results; read {folder / 'output.log'}, then run again.")
 
 
-def _followed(words: Sequence[str], known: dict[str, str], log: Path, say: Say) -> tuple[int, list[str]]:
-    """Run to the end, words into the log: the exit code and the last lines."""
-    last: deque[str] = deque(maxlen=LAST_LINES)
+def _known(settings: Settings, secret: Secret | None) -> dict[str, str]:
+    """What the program may know: the endpoint's key and the hub's token, no other."""
+    known = clean_environment(settings) | {"PYTHONUNBUFFERED": "1", "DO_NOT_TRACK": "1"}
+    # Some servers want any key at all.
+    known["OPENAI_API_KEY"] = secret.reveal() if secret else "none"
+    token = settings.token("HF_TOKEN")
+    return known | ({"HF_TOKEN": token.reveal()} if token else {})
+
+
+@dataclass(slots=True)
+class Listener:
+    """Hears what the program says: all of it goes into the log, whole lines and bars to `say`."""
+
+    log: Path
+    say: Say
+    secrets: list[str]
+    last: deque[str] = field(default_factory=lambda: deque[str](maxlen=LAST_LINES))
+
+    def hear(self, pipe: IO[bytes]) -> None:
+        """Until the program closes its end."""
+        rest = ""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        with self.log.open("w", encoding="utf-8") as file:
+            while chunk := os.read(pipe.fileno(), CHUNK):
+                # Progress bars end their lines with a carriage return.
+                *lines, rest = re.split(r"[\r\n]+", rest + decoder.decode(chunk))
+                self._told(file, lines)
+            self._told(file, [rest])
+
+    def _told(self, file: IO[str], lines: Sequence[str]) -> None:
+        for line in filter(str.strip, lines):
+            safe = redact(line, self.secrets)
+            file.write(safe + "\n")
+            self.last.append(safe.strip())
+            self.say(safe.strip()[:200])
+        file.flush()
+
+
+async def _followed(words: Sequence[str], known: dict[str, str], listener: Listener) -> int:
+    """Run to the end: the exit code. Cancelled, it ends with all its processes."""
     process = start_tree(words, known)
     try:
         assert process.stdout is not None
-        with log.open("w", encoding="utf-8") as file, process.stdout as pipe:
-            for raw in pipe:
-                line = raw.decode(errors="replace").rstrip()
-                file.write(line + "\n")
-                file.flush()
-                if line.strip():
-                    last.append(line.strip())
-                    say(line.rpartition("\r")[2][:200])
-        return process.wait(), list(last)
+        # In a thread, so that Ctrl-C is heard while nothing is said.
+        await asyncio.to_thread(listener.hear, process.stdout)
+        return await asyncio.to_thread(process.wait)
     finally:
         end_tree(process)
+        if process.stdout:
+            process.stdout.close()
 
 
 _OPTIONS = (
