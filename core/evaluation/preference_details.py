@@ -6,11 +6,10 @@ from typing import Any
 
 from core.evaluation.preference_ranking import (
     Agreement,
-    Moved,
     agreement_of,
     finite,
-    smallest_shift,
 )
+from core.evaluation.preference_shifts import Moved, smallest_shift
 from core.evaluation.preference_telling import Telling, lacking
 from core.evaluation.results import BASE, TUNED, EvalResult
 from core.evaluation.stats.intervals import Estimate

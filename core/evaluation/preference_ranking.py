@@ -1,7 +1,7 @@
 """From rows of preferences to rankings: strengths, shifts, and how far each can be trusted. Pure.
 
     ranked = rank(rows, traits, speakers=["base", "tuned"], by="judge", seed=0)
-    moved = shifts(ranked["base"], ranked["tuned"], targets=("bold",))
+    shifts(ranked["base"], ranked["tuned"], targets=("bold",))       core.evaluation.preference_shifts
 
 All figures are Elo points of a Bradley-Terry model, 0 the mean of the words asked about. What is compared
 between speakers rests on the comparisons that all of them answered.
@@ -23,16 +23,18 @@ from core.evaluation.stats.bradley_terry import (
     ELO,
     Comparisons,
     Fit,
-    Shift,
     SplitHalf,
     bootstrap,
     fit,
-    shift,
     split_half,
 )
 from core.evaluation.stats.elo import elo
-from core.evaluation.stats.intervals import Estimate, Floats, mean_by_cluster, student_quantile
-from core.evaluation.stats.multiple import benjamini_hochberg, holm
+from core.evaluation.stats.intervals import (
+    Estimate,
+    Floats,
+    mean_by_cluster,
+    student_quantile,
+)
 from core.evaluation.stats.ranks import disattenuated, spearman
 
 # Below this many comparisons a word, its place says more about chance than about the model.
@@ -40,9 +42,10 @@ FEWEST_COMPARISONS = 8
 FEWEST_PROMPTS = 10
 # Before the reason in `Ranked.counts`.
 WHY = "why: "
-SHIFT_ROUNDS, STRENGTH_ROUNDS = 2000, 500
+STRENGTH_ROUNDS = 500
 # The place's interval comes from leaving out each of so many groups of prompts in turn.
 _GROUPS = 20
+DRAWS = 1000.0
 _LIMITS = (-60.0, 60.0)
 
 
@@ -57,6 +60,7 @@ class Ranked:
     """
 
     label: str
+    by: By
     words: tuple[str, ...]
     comparisons: Comparisons
     fit: Fit
@@ -93,21 +97,6 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """One word's change. `marked`: after Benjamini-Hochberg, for words marked beforehand after Holm
-    among them; None where there is too little data to test."""
-
-    word: str
-    before: float
-    after: float
-    delta: Estimate
-    p: float
-    marked: bool | None
-    target: bool
-    comparisons: int
-
-
-@dataclass(frozen=True, slots=True)
 class Agreement:
     """Spearman's correlation of two rankings, the most that noise lets it be, and without noise.
 
@@ -134,26 +123,6 @@ def rank(
     }
 
 
-def shifts(before: Ranked, after: Ranked, targets: Sequence[str] = (), seed: int = 0) -> list[Moved]:
-    """Every word's change from one speaker to the other, greatest rise first; prompts paired."""
-    found = shift(before.comparisons, after.comparisons, len(before.words), rounds=SHIFT_ROUNDS, seed=seed)
-    marks = _marks(found, before.words, targets) if not (before.lacking or after.lacking) else None
-    moved = [
-        Moved(
-            word,
-            float(before.values[place]),
-            float(after.values[place]),
-            found[place].delta,
-            found[place].p,
-            marks[place] if marks else None,
-            word in targets,
-            int(after.games[place]),
-        )
-        for place, word in enumerate(before.words)
-    ]
-    return sorted(moved, key=lambda one: -one.delta.value)
-
-
 def agreement(one: Ranked, other: Ranked, seed: int = 0) -> Agreement:
     """How far two rankings of the same words agree."""
     return _agreement(
@@ -176,16 +145,6 @@ def agreement_of(
     return _agreement(mine, theirs, *reliabilities, seed), words
 
 
-def smallest_shift(moved: Iterable[Moved]) -> float | None:
-    """About the change in Elo points that would show four times in five in one word; None if unknown.
-
-    2.8 standard errors (two-sided 5 %, power 80 %), from the median width of the intervals.
-    """
-    widths = [one.delta.high - one.delta.low for one in moved]
-    known = [width for width in widths if isfinite(width)]
-    return float(np.median(known)) / 2 * 2.8 / 1.96 if known else None
-
-
 def _shared(groups: Iterable[Sequence[Row]]) -> set[int]:
     scored = [{row["comparison"] for row in rows if row["outcome"] is not None} for rows in groups]
     known = [numbers for numbers in scored if numbers]
@@ -206,6 +165,7 @@ def _ranked(
     whole = fit(table, len(words))
     return Ranked(
         label,
+        by,
         tuple(words),
         table,
         whole,
@@ -224,8 +184,11 @@ def _ranked(
 def _comparisons(
     rows: Sequence[Row], words: Sequence[str], prompts: Mapping[str, int], by: By
 ) -> Comparisons:
-    """One row a verdict. A probability becomes two rows that share a weight of one: what many draws of the
-    choice would come to, without their chance."""
+    """One row a verdict. A probability becomes two rows that share the weight of many draws of the choice.
+
+    It is known and not drawn: as a single game it would count for less than the prior, which is there for
+    words that won every game. How prompts differ is what its interval is made of.
+    """
     decided = _decided(rows, words, prompts)
     if by == "judge":
         return decided
@@ -235,7 +198,7 @@ def _comparisons(
         np.tile(decided.right, 2),
         np.repeat([1.0, 0.0], len(rows)),
         np.tile(decided.cluster, 2),
-        np.concatenate([chance, 1 - chance]),
+        DRAWS * np.concatenate([chance, 1 - chance]),
     )
 
 
@@ -301,17 +264,6 @@ def _counts(rows: Sequence[Row]) -> dict[str, int]:
         "ties": sum(row["outcome"] == 0.5 for row in rows),
         "flips": found.get(FLIP, 0),
     } | {f"{WHY}{why}": count for why, count in sorted(found.items()) if why not in ("", FLIP)}
-
-
-def _marks(found: Sequence[Shift], words: Sequence[str], targets: Sequence[str]) -> list[bool]:
-    """Which changes stand: marked beforehand and few, by Holm among themselves; the rest by BH."""
-    early = [place for place, word in enumerate(words) if word in targets]
-    late = [place for place in range(len(words)) if place not in early]
-    marks = [False] * len(words)
-    for places, test in ((early, holm), (late, benjamini_hochberg)):
-        for place, rejected in zip(places, test([found[i].p for i in places]).rejected, strict=True):
-            marks[place] = rejected
-    return marks
 
 
 def finite(value: float) -> float | None:

@@ -11,11 +11,10 @@ from core.evaluation.preference_ranking import (
     FEWEST_PROMPTS,
     WHY,
     Agreement,
-    Moved,
     Ranked,
     finite,
-    smallest_shift,
 )
+from core.evaluation.preference_shifts import Moved, smallest_shift
 from core.evaluation.preferences import By, Condition
 from core.evaluation.results import BASE, Cell
 from core.evaluation.stats.intervals import Estimate
@@ -24,6 +23,8 @@ from core.evaluation.stats.intervals import Estimate
 NAMED = 3
 # A judge that names another word when the two change places this often is mostly guessing.
 MANY_FLIPS = 0.4
+# Elo points below which a change is not worth a word: 53 against 47 in 100.
+SMALL = 20.0
 
 SELF_REPORT = (
     "This is a self-report: the model was asked by one letter which of two words it would be, and its "
@@ -242,7 +243,19 @@ def caveats(telling: Telling) -> list[str]:
         found.append(
             f"Marked before looking: {listed(telling.targets)}; tested apart from the others (Holm)."
         )
-    return [*found, CENTRED, OCT_ORDER]
+    return [*found, *_small(telling), CENTRED, OCT_ORDER]
+
+
+def _small(telling: Telling) -> list[str]:
+    """A change may be beyond chance and still be none that anybody would notice."""
+    marked = [abs(one.delta.value) for one in telling.moved.get(telling.shown, []) if one.marked]
+    if not marked or max(marked) >= SMALL:
+        return []
+    times = 100 / (1 + 10 ** (-max(marked) / 400))
+    return [
+        f"Beyond chance, but small: the greatest change turns 50 choices in 100 into {times:.0f}; nobody "
+        "would notice that in a conversation."
+    ]
 
 
 def _doubts(telling: Telling, label: str, one: Ranked) -> list[str]:

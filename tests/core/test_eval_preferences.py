@@ -163,12 +163,19 @@ def test_by_letter_known_shifts_are_found_whatever_the_letters_pull(tmp_path: Pa
     tuned = Player("other", strengths=AFTER, letter=3.5)
     result = measured(a_session(tmp_path), base, tuned, judged=False, count=200)
     shift = values(result, "shift", "tuned", "base")
-    assert shift["bold"] == pytest.approx(1.2 * ELO, rel=0.08)
-    assert shift["formal"] == pytest.approx(-1.2 * ELO, rel=0.08)
-    assert shift["calm"] == pytest.approx(0.0, abs=5)
+    assert shift["bold"] == pytest.approx(1.2 * ELO, abs=1)
+    assert shift["formal"] == pytest.approx(-1.2 * ELO, abs=1)
+    assert shift["calm"] == pytest.approx(0.0, abs=1)
     assert result.find("position", speaker="base")[0].value == pytest.approx(2.5 * ELO, abs=2)
     assert base.requests == tuned.requests <= 400
     assert result.caveats[0] == SELF_REPORT and result.headline.startswith("By its own account more bold")
+
+
+def test_a_change_that_nobody_would_notice_is_called_small(tmp_path: Path) -> None:
+    base, tuned = Player("parrot"), Player("other", strengths={"bold": 0.05})
+    result = measured(a_session(tmp_path), base, tuned, judged=False, count=200)
+    assert "bold" in moved(result)
+    assert any("turns 50 choices in 100 into 51" in caveat for caveat in result.caveats)
 
 
 def test_a_model_that_tells_no_probabilities_cannot_be_asked_by_letter(tmp_path: Path) -> None:

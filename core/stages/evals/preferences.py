@@ -14,7 +14,8 @@ from typing import Any
 from core.errors import RunError
 from core.evaluation.judging import TIE, Choice, Question, Verdict, ask_which_word, both_orders
 from core.evaluation.preference_details import agreement_words, compared, details_of, main_speaker
-from core.evaluation.preference_ranking import agreement, rank, shifts
+from core.evaluation.preference_ranking import agreement, rank
+from core.evaluation.preference_shifts import shifts
 from core.evaluation.preference_telling import (
     Telling,
     caveats,
