@@ -219,10 +219,7 @@ def draw_no_judge(about: About, small: Mapping[str, Any] | None) -> None:
         st.caption("Without a judge the model itself chooses, and its choices are counted.")
         return
     known = str(small.get("sentence", "")) if small else "how far it can be trusted is measured first"
-    st.caption(
-        plain(
-            f"A judge is needed here. The small one on this computer is free: {known[:1].lower()}{known[1:]}."
-        )
-    )
+    st.caption("A judge is needed here. The small one on this computer is free.")
+    st.caption(plain(f"What is known of it: {known[:1].lower()}{known[1:]}."))
     if not has_judge_key():
         st.page_link("views/settings.py", label="Add a key for a large judge", icon=":material/key:")

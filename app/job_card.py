@@ -10,6 +10,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from app import state
+from app.check_kinds import ABOUTS
 from app.job_charts import (
     CONFIG,
     HEIGHT,
@@ -78,6 +79,8 @@ PAGES = {
     "prompts": ("views/prompts.py", "See the prompts"),
     "train": ("views/train.py", "See the training"),
     "trial": ("views/trial.py", "See the trial"),
+    "report": ("views/report.py", "See the report"),
+    **{f"eval-{about.kind}": (about.view, "See what was measured") for about in ABOUTS},
 }
 LOG_HEIGHT = 320
 DOUBT = (
