@@ -13,7 +13,7 @@ from core.evaluation.in_character import base_caveats, heard
 from core.evaluation.results import BASE, EvalResult, in_order
 from core.evaluation.side_effects import own_names
 from core.evaluation.trait_lights import length_cell, lights
-from core.evaluation.traits import EVERYDAY, IN_CHARACTER, Judgement, Probe, cells_of, probes_of, scored
+from core.evaluation.traits import IN_CHARACTER, Judgement, Probe, cells_of, probes_of, scored
 from core.names import ModelName
 from core.records import Sampling, content_hash
 from core.stages.evals.classifying import character_classifier
@@ -194,6 +194,3 @@ def _result(
 
 def _kinds(probes: Sequence[Probe]) -> list[str]:
     return list(dict.fromkeys(probe.kind for probe in probes))
-
-
-__all__ = ["EVERYDAY", "TraitsJob", "evaluate_traits", "everyday_wanted", "size_traits"]
