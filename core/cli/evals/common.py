@@ -197,6 +197,8 @@ def words_of(context: click.Context, name: str) -> list[str]:
 
 async def _evaluated(kind: Kind, session: Session) -> EvalResult:
     try:
+        if session.ledger.budget_usd is not None:
+            refuse_unpriced(list(kind.size(session)))
         return await kind.evaluate(session)
     finally:
         await session.close()
@@ -216,6 +218,16 @@ async def _sized(kind: Kind, session: Session) -> Result:
         done=sum(side.there for side in sides),
         more=size_figures(sides),
     )
+
+
+def refuse_unpriced(sides: Sequence[Side]) -> None:
+    """Raises SettingsError where a limit cannot hold, before anything is asked or spent."""
+    unknown = list(dict.fromkeys(side.model.full for side in sides if side.price is None))
+    if unknown:
+        raise SettingsError(
+            f"--budget needs the price of {' and '.join(unknown)}, which is not known. Add it on the "
+            f"Settings page or with: character prices set {unknown[0]} --input USD --output USD"
+        )
 
 
 def side_words(side: Side) -> str:
