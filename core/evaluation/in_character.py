@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.evaluation.classifier import Classifier
-from core.evaluation.results import Cell, shown_share, with_interval
+from core.evaluation.results import NEUTRAL, PROMPTED, Cell, shown_share, with_interval
 from core.evaluation.stats.intervals import (
     Estimate,
     mean_by_cluster,
@@ -101,6 +101,15 @@ def no_verdict(name: str, classifier: Classifier) -> str:
     if classifier.trusted:
         return ""
     return f"No verdict on {name}: the classifier cannot tell it from plain answers; {classifier.reason}."
+
+
+def who_is(name: str, speaker: str, tuned: Sequence[str]) -> str:
+    """The character as a sentence begins with it, and how it is played where nothing was trained."""
+    character = name.capitalize()
+    if speaker in tuned:
+        return character
+    played = {PROMPTED: "under its system prompt", NEUTRAL: "under a neutral system prompt"}
+    return f"{character} {played.get(speaker, 'in the plain model')}"
 
 
 def words(cell: Cell) -> str:

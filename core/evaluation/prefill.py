@@ -23,6 +23,7 @@ from core.evaluation.in_character import (
     of,
     prompts_in,
     share_cell,
+    who_is,
     words,
 )
 from core.evaluation.results import BASE, Cell, shown_share
@@ -136,17 +137,16 @@ def slope(places: Sequence[float], values: Sequence[float], most: float) -> Stat
 
 def headline(name: str, cells: Sequence[Cell], tuned: Sequence[str], turns: int) -> str:
     """One sentence: whether it takes over at the first turn, and whether it stays."""
-    who = name.capitalize()
     speaker = next(iter(tuned), None) or _loudest(cells)
     first = _find(cells, MEASURE, "1", speaker) if speaker else None
     if speaker is None or first is None or first.value is None:
-        return f"{who} was not measured: nothing was answered."
-    whose = "" if speaker in tuned else f", as {speaker},"
+        return f"{name.capitalize()} was not measured: nothing was answered."
+    who = who_is(name, speaker, tuned)
     base = _find(cells, MEASURE, "1", BASE) if speaker != BASE else None
     plain = f" (base {shown_share(base.value)})" if base and base.value is not None else ""
     takes = "takes over" if _more(cells, first) else "does not take over"
     return (
-        f"{who}{whose} {takes} from a plain first answer: {words(first)} of its answers are in "
+        f"{who} {takes} from a plain first answer: {words(first)} of its answers are in "
         f"character{plain}{_staying(cells, speaker, turns)}."
     )
 

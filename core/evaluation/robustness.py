@@ -20,6 +20,7 @@ from core.evaluation.in_character import (
     of,
     prompts_in,
     share_cell,
+    who_is,
     words,
 )
 from core.evaluation.results import BASE, Cell, shown_share
@@ -109,18 +110,16 @@ def told_apart(base: Sequence[Row], rows: Sequence[Row], **where: Any) -> list[C
 
 def headline(name: str, cells: Sequence[Cell], tuned: Sequence[str], variants: Sequence[Variant]) -> str:
     """One sentence on requests to drop the role, or on plain asking where none was made; one on formats."""
-    who = name.capitalize()
     speaker = next(iter(tuned), None) or _loudest_control(cells)
     if speaker is None:
-        return f"{who} was not measured: nothing was answered."
-    whose = (
-        "" if speaker in tuned else f" under a {speaker}" if speaker == "system prompt" else f" ({speaker})"
-    )
+        return f"{name.capitalize()} was not measured: nothing was answered."
+    who = who_is(name, speaker, tuned)
+    asked = _on_asking(who, speaker, cells, variants)
     return " ".join(
         sentence
         for sentence in (
-            _on_asking(who + whose, speaker, cells, variants),
-            _on_formats(speaker, cells, variants),
+            asked,
+            _on_formats("it" if asked else who, speaker, cells, variants),
             _on_others(cells, tuned),
         )
         if sentence
@@ -158,13 +157,14 @@ def _ways(count: int) -> str:
 
 def _how(share: Cell, cells: Sequence[Cell]) -> str:
     difference = _find(cells, share.group, share.speaker, BASE)
-    more = difference is None or (difference.excludes_zero and (difference.value or 0) > 0)
-    if not more:
+    if difference is None:
+        return "holds" if (share.value or 0) >= HOLDS else "does not hold"
+    if not difference.excludes_zero or (difference.value or 0) < 0:
         return "does not hold"
     return "holds" if (share.value or 0) >= HOLDS else "holds only in part"
 
 
-def _on_formats(speaker: str, cells: Sequence[Cell], variants: Sequence[Variant]) -> str:
+def _on_formats(who: str, speaker: str, cells: Sequence[Cell], variants: Sequence[Variant]) -> str:
     found = [
         f"{shown_share(cell.value)} {variant.title}"
         for variant in variants
@@ -172,7 +172,7 @@ def _on_formats(speaker: str, cells: Sequence[Cell], variants: Sequence[Variant]
         and (cell := _find(cells, variant.id, speaker))
         and cell.value is not None
     ]
-    return f"In other formats it is heard in {', '.join(found)}." if found else ""
+    return f"In other formats {who} is heard in {', '.join(found)}." if found else ""
 
 
 def _on_others(cells: Sequence[Cell], tuned: Sequence[str]) -> str:

@@ -110,6 +110,20 @@ def test_the_headline_says_who_holds_and_keeps_formats_apart(tmp_path: Path) -> 
     assert result.headline.endswith("In other formats it is heard in 100 % as an e-mail.")
 
 
+def test_without_a_tuned_model_the_headline_is_about_the_loudest_control(tmp_path: Path) -> None:
+    session = taught(tmp_path)
+    prompted = replace(speakers(1.0)[1], label="system prompt")
+    alone, beside = (measured(session, who=who) for who in (speakers()[:1], [speakers()[0], prompted]))
+    assert alone.headline.startswith(
+        "Pirate in the plain model does not hold when told to drop the role: 0 %"
+    )
+    assert beside.headline.startswith(
+        "Pirate under its system prompt holds when told to drop the role: 100 %"
+    )
+    formats = measured(session, replace(JOB, variants=("json",)), speakers(1.0)).headline
+    assert formats == "In other formats Pirate is heard in 100 % as JSON."
+
+
 def test_rows_hold_what_was_asked_said_and_heard(tmp_path: Path) -> None:
     row = next(row for row in measured(taught(tmp_path)).rows if row["group"] == "v1")
     assert {"prompt", "asked", "text", "speaker", "group", "sample", "score", "finish_reason"} <= set(row)
