@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 
 from core.errors import RunError
 from core.evaluation.results import BASE, Cell, in_order, shown_share
-from core.evaluation.stats.intervals import normal_quantile
+from core.evaluation.stats.intervals import SHARE, Estimate, score_interval
 
 Api = Literal["chat", "completions", "hf"]
 # What lm-eval calls them.
@@ -178,28 +178,37 @@ def _together(scores: Sequence[Score]) -> list[Score]:
     return [one] if one is not None and sum(not score.is_group for score in scores) > 1 else []
 
 
-def _cell(score: Score, label: str) -> Cell:
-    if score.error is None:
-        return Cell(
-            "correct", score.value, None, None, score.n, group=score.task, speaker=label, note=NO_ERROR
-        )
-    half = normal_quantile(0.95) * score.error
-    low, high = max(0.0, score.value - half), min(1.0, score.value + half)
-    return Cell("correct", score.value, low, high, score.n, group=score.task, speaker=label)
-
-
 NO_ERROR = "lm-eval gave no standard error"
 
 
+def _interval(score: Score) -> Estimate | None:
+    """The score with Wilson's interval from its standard error; None where lm-eval gave none."""
+    if score.error is None or score.n < 1:
+        return None
+    return score_interval(score.value, score.error, score.n, 0.95, SHARE)
+
+
+def _cell(score: Score, label: str) -> Cell:
+    found = _interval(score)
+    if found is None:
+        return Cell("correct", score.value, n=score.n, group=score.task, speaker=label, note=NO_ERROR)
+    return Cell("correct", score.value, found.low, found.high, score.n, group=score.task, speaker=label)
+
+
 def _difference(before: Score, after: Score, label: str) -> Cell:
-    """As if both had been asked different examples: wider than need be, since they were the same."""
+    """As if both had been asked different examples: wider than need be, since they were the same.
+
+    The interval joins both sides' own (Newcombe 1998, method 10), so that it is right near 0 and 1.
+    """
     value, n = after.value - before.value, min(before.n, after.n)
-    if before.error is None or after.error is None or before.metric != after.metric:
+    old, new = _interval(before), _interval(after)
+    if old is None or new is None or before.metric != after.metric:
         return Cell("correct", value, None, None, n, "points", after.task, label, BASE, note=NO_ERROR)
-    error = math.hypot(before.error, after.error)
-    half = normal_quantile(0.95) * error
-    p = 2 * NormalDist().cdf(-abs(value) / error) if error else float(value == 0)
-    return Cell("correct", value, value - half, value + half, n, "points", after.task, label, BASE, p)
+    low = value - math.hypot(new.value - new.low, old.high - old.value)
+    high = value + math.hypot(new.high - new.value, old.value - old.low)
+    error = math.hypot(before.error or 0.0, after.error or 0.0)
+    p = 2 * NormalDist().cdf(-abs(value) / error) if error else None
+    return Cell("correct", value, low, high, n, "points", after.task, label, BASE, p)
 
 
 def headline(cells: Sequence[Cell], speaker: str, tasks: Sequence[str]) -> str:

@@ -259,6 +259,14 @@ def test_a_known_difference_is_within_its_interval() -> None:
     assert cell.low is not None and cell.high is not None and cell.low < -0.05 < cell.high
 
 
+def test_eight_of_eight_right_is_not_certainty() -> None:
+    cells = cells_of(
+        {BASE: [Score("t", "acc,none", 1.0, 0.0, 8)], TUNED: [Score("t", "acc,none", 1.0, 0.0, 8)]}
+    )
+    assert cells[0].low is not None and cells[0].low < 0.8 and cells[0].high == 1
+    assert not cells[-1].excludes_zero and cells[-1].low is not None and cells[-1].low < -0.1
+
+
 @pytest.mark.parametrize("content", [None, [], {}, {"results": {}}, {"results": {"a": {"alias": "a"}}}])
 def test_a_file_without_scores_is_refused(content: object) -> None:
     with pytest.raises(RunError):
