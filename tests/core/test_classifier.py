@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import RunError
+from core.errors import RunError, SettingsError
 from core.evaluation.calibrating import calibration_error, softmax, temperature_of
 from core.evaluation.classifier import Classifier, folds_of, train
 from core.evaluation.style_features import Counted, Features
@@ -173,3 +174,9 @@ def test_calibration_error_is_the_gap_between_sureness_and_being_right() -> None
     assert calibration_error([0.9] * 4, [1, 1, 1, 1])(ones)[0] == pytest.approx(0.1)
     assert calibration_error([0.9, 0.9, 0.5, 0.5], [1, 1, 1, 0])(ones)[0] == pytest.approx(0.05)
     assert np.isnan(calibration_error([0.9], [1.0])(np.zeros((1, 1)))[0])
+
+
+def test_without_scikit_learn_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
+    with pytest.raises(SettingsError, match=r"character-studio\[eval\]"):
+        train(*rows_of({"pirate": SEA, "neutral": PLAIN}))

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from transformers import ModernBertConfig, ModernBertForSequenceClassification
 
 from core.cli import character
-from core.errors import RunError
+from core.errors import RunError, SettingsError
 from core.evaluation.classifier import Rows
 from core.settings import PROJECT, Settings
 from core.stages.evals.keeping import latest
@@ -197,3 +197,9 @@ def test_the_verb_takes_modernbert_in_place_of_words(bert: Path, tmp_path: Path)
     assert kept is not None and kept.details["classifier"]["kind"] == "ModernBERT"
     assert kept.headline.startswith("No verdict on pirate") and len(kept.rows) == 6
     assert list((tmp_path / "data" / "models" / "classifiers").glob("*/model.safetensors"))
+
+
+def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr("core.tuning.local.NEEDS", ("no_such_torch",))
+    with pytest.raises(SettingsError, match=r"character-studio\[train\]"):
+        train_modernbert(rows(), settings)
