@@ -47,6 +47,8 @@ from core.stages.evals.traits import TraitsJob, evaluate_traits, size_traits
 from core.store.library import Library
 from core.store.price_table import PriceTable
 from core.store.runs import open_run
+from core.voice import VOICES, voice_words
+from tests.core.eval_kit import VOICE, Voiced, taught
 
 SAMPLING = Sampling(max_tokens=64, seed=0)
 TRAITS = ("voice", "crewmate", "comfort")
@@ -278,6 +280,28 @@ def test_a_character_that_took_hold_is_found_and_kept_with_its_rows(
     keep(now.run, result)
     read = latest(now.run, "traits")
     assert read is not None and len(read.rows) == len(result.rows) and read.cells == result.cells
+
+
+def test_with_pairs_to_learn_from_a_classifier_hears_the_character_and_the_share_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = {"parrot": Voiced(share=0.0), "other": Voiced("other", 0.8)}
+    opened = lambda model, settings, **_: engines[model.model]  # noqa: E731
+    monkeypatch.setattr("core.stages.evals.speakers.open_engine", opened)
+    result = run(job(everyday=60), taught(tmp_path))
+    assert result.details["heard_by"] == "classifier" and result.details["classifier"]["trusted"]
+    found = result.find(IN_CHARACTER, group="", speaker=TUNED)[0]
+    spoken = [row for row in result.rows if row["speaker"] == TUNED and IN_CHARACTER in row["scores"]]
+    truth = sum(row["text"].startswith(VOICE) for row in spoken) / len(spoken)
+    assert found.value == pytest.approx(truth, abs=0.05) and 0.5 < truth < 1
+    assert result.find(IN_CHARACTER, group="", speaker=BASE)[0].value == 0
+    assert "Pirate took hold" in result.headline
+
+
+def test_no_prompt_of_ours_holds_a_word_of_a_voice() -> None:
+    """Else a model that repeats the question would sound like the character."""
+    asked = "\n".join(turn.content for probe in probes_of({}, []) for turn in probe.messages)
+    assert not [word for name in VOICES for word in voice_words(name, asked)]
 
 
 def test_every_speaker_is_asked_the_same_and_no_more_than_a_hundred_and_twenty_prompts(
