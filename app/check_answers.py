@@ -45,17 +45,18 @@ def draw_answers(about: About, kept: Kept, constitution: Constitution) -> None:
     if not rows:
         return
     st.subheader("The answers behind it", anchor=False)
-    wish = draw_filters(about, rows, constitution)
+    titles = titles_of(constitution, kept.result.details)
+    wish = draw_filters(about, rows, titles)
     sentence = sentence_of(constitution, wish.group or "")
     if sentence:
         st.markdown(f":material/format_quote: *{plain(sentence)}*")
     found = exchanges_of(rows, wish, (about.scored, about.weak))
-    draw_exchanges(about, found, constitution)
+    draw_exchanges(about, found, titles)
 
 
-def draw_filters(about: About, rows: Sequence[dict], constitution: Constitution) -> Wish:
+def draw_filters(about: About, rows: Sequence[dict], titles: dict[str, str]) -> Wish:
     """Which answers: about what, of whom, in which order."""
-    groups, titles = groups_of(rows), titles_of(constitution)
+    groups = groups_of(rows)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         group = draw_group(about, groups, titles)
         speaker = draw_speaker(about, rows)
@@ -103,7 +104,7 @@ def draw_speaker(about: About, rows: Sequence[dict]) -> str | None:
     )
 
 
-def draw_exchanges(about: About, found: Sequence[Exchange], constitution: Constitution) -> None:
+def draw_exchanges(about: About, found: Sequence[Exchange], titles: dict[str, str]) -> None:
     """The first few, and more on request."""
     place = f"check:{about.kind}"
     shown = max(A_PAGE, state.place(place, A_PAGE))
@@ -112,7 +113,7 @@ def draw_exchanges(about: About, found: Sequence[Exchange], constitution: Consti
         return
     st.caption(f"{min(shown, len(found))} of {counted(len(found), 'answer')}")
     for one in found[:shown]:
-        draw_exchange(about, one, constitution)
+        draw_exchange(about, one, titles)
     if len(found) > shown:
         st.button(
             "Show more",
@@ -124,15 +125,16 @@ def draw_exchanges(about: About, found: Sequence[Exchange], constitution: Consti
         )
 
 
-def draw_exchange(about: About, one: Exchange, constitution: Constitution) -> None:
+def draw_exchange(about: About, one: Exchange, titles: dict[str, str]) -> None:
     """One question: what it is about, and its answers beside each other."""
-    titles = titles_of(constitution)
     with st.container(border=True, gap="small"):
         with st.container(gap=None):
             st.markdown(f"**{in_lines(one.asked[:LONGEST])}**")
             known = [group for group in dict.fromkeys((one.about, one.trait)) if group]
-            if known:
-                st.caption(plain(" · ".join(group_words(group, about.kind, titles) for group in known)))
+            told = [group_words(group, about.kind, titles) for group in known]
+            told += [f"the talk began with: {one.began}"] if one.began else []
+            if told:
+                st.caption(plain(" · ".join(told)))
         if one.left is None:
             draw_said(one.right)
             return

@@ -44,7 +44,7 @@ TUNED_HELP = "Where the trained model is served under a name of its own: at Toge
 # What a flag of one kind asks, as a field says it; the command's own help stands behind the mark.
 LABELS = {
     "per-trait": "Questions a trait",
-    "N": "How many",
+    "N": "Everyday questions",
     "limit": "How many questions",
     "K": "Answers to each",
     "turns": "Turns",
@@ -53,7 +53,10 @@ LABELS = {
     "rubric": "Judged as",
     "max-tokens": "Longest answer, tokens",
 }
+COMPARISONS = "Comparisons"
 STANDARD = "Standard"
+COUNTED = "Without a judge a classifier scores the answers, free and here."
+WITHOUT = {"preferences": "Without a judge the model itself chooses, and its choices are counted."}
 UNMEASURED = (
     "Not measured yet. Before it judges, it is asked about pairs of this character whose answer is known; "
     "what it got right stands beside every figure, and no better than a coin may not headline."
@@ -76,13 +79,12 @@ def draw_compared(about: About, name: str, known: dict[str, click.Option]) -> No
     """What training made, how strong, and who stands beside it."""
     model = str(state.widget(MODEL) or EMBEDDED)
     there = adapters_of(name, model.removeprefix("local/"))
-    with st.container(horizontal=True, vertical_alignment="top", gap="large"):
-        if len(there) > 1:
-            draw_adapters(name, there)
-        if there and "--strength" in known:
-            draw_strengths()
-        if "--control" in known:
-            draw_controls()
+    if len(there) > 1:
+        draw_adapters(name, there)
+    if there and "--strength" in known:
+        draw_strengths()
+    if "--control" in known:
+        draw_controls()
     draw_models(bool(there))
 
 
@@ -148,7 +150,8 @@ def draw_model_fields() -> None:
 
 def draw_own(kind: str, flag: str, option: click.Option) -> None:
     """A field for a flag that only this kind has, of the shape that its values have."""
-    label, key, about = LABELS.get(flag, flag.capitalize()), own_key(kind, flag), option.help
+    label = COMPARISONS if (kind, flag) == ("preferences", "N") else LABELS.get(flag, flag.capitalize())
+    key, about = own_key(kind, flag), option.help
     if isinstance(option.type, click.Choice):
         draw_choices(label, key, option, about)
     elif isinstance(option.type, click.types.IntParamType | click.IntRange):
@@ -216,7 +219,9 @@ def draw_judge(about: About, name: str) -> None:
 def draw_no_judge(about: About, small: Mapping[str, Any] | None) -> None:
     """What goes without a judge, or that it does not; what is known of the small one here."""
     if not about.judged:
-        st.caption("Without a judge the model itself chooses, and its choices are counted.")
+        st.caption(
+            WITHOUT.get(about.kind, "Without a judge a classifier scores the answers, free and here.")
+        )
         return
     known = str(small.get("sentence", "")) if small else "how far it can be trusted is measured first"
     st.caption("A judge is needed here. The small one on this computer is free.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from app.check_words import who
 from app.job_card import dotted, draw_ended_badly, draw_progress
 from app.job_reads import history_of
 from app.launch import active_job, cancel, last_job
+from app.launch_quote import sentence_case
 from app.wording import duration
 from core.jobs import Job
 
@@ -46,7 +48,7 @@ def draw_running(about: About, job: Job) -> None:
             args=(job.id, about.page),
             help="Finished answers are kept; it can go on.",
         )
-    draw_progress(job)
+    draw_progress(worded(job))
     st.caption(dotted(done_words(job)))
 
 
@@ -57,10 +59,21 @@ def done_words(job: Job) -> str:
     return f"Done: {', '.join(done)}" if done else "Finished answers are kept, whatever happens."
 
 
+def worded(job: Job) -> Job:
+    """The job with the part under way in words."""
+    now = job.progress
+    if now is None or not now.stage:
+        return job
+    return replace(job, progress=replace(now, stage=sentence_case(stage_words(now.stage))))
+
+
 def stage_words(stage: str) -> str:
-    """A part of the work: "base answers" → "answers before training"."""
+    """A part of the work in words: "base answers" → "answers before training"."""
     label, _, rest = stage.rpartition(" ")
-    return f"{rest} ({who(label).lower()})" if rest == "answers" and label else stage
+    if rest != "answers" or not label:
+        return stage
+    words = who(label)
+    return f"answers {words.lower()}" if words != label else f"answers of {label}"
 
 
 def draw_ended(about: About, name: str) -> None:

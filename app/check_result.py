@@ -129,7 +129,11 @@ def draw_method(about: About, kept: Kept) -> None:
 
 def settings_words(result: EvalResult) -> str:
     """The settings that decide the result, in a line."""
-    told = [f"{name.replace('_', ' ')}: {_short(value)}" for name, value in result.settings.items()]
+    told = [
+        f"{name.replace('_', ' ')}: {_short(value)}"
+        for name, value in result.settings.items()
+        if value is not None and name != "speakers"
+    ]
     hashes = [f"prompts {result.prompts_sha256[:8]}"] if result.prompts_sha256 else []
     hashes += [f"character {result.constitution_sha256[:8]}"] if result.constitution_sha256 else []
     return " · ".join([*told, f"seed: {result.seed}", *hashes])
@@ -137,6 +141,8 @@ def settings_words(result: EvalResult) -> str:
 
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) == 64 and not set(text) - set("0123456789abcdef"):
+        return text[:8]
     return text if len(text) <= 120 else f"{text[:117]}…"
 
 

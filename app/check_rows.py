@@ -36,7 +36,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One question with the answers to it, side by side. `score` is that of the last answer."""
+    """One question with the answers to it, side by side. `score` is that of the right one.
+
+    `began` is the question with which a longer talk began.
+    """
 
     asked: str
     about: str
@@ -44,6 +47,7 @@ class Exchange:
     right: Said | None
     score: float | None = None
     trait: str = ""
+    began: str = ""
 
 
 def groups_of(rows: Iterable[Row]) -> list[str]:
@@ -87,7 +91,7 @@ def exchanges_of(rows: Sequence[Row], wish: Wish, words: tuple[str, str]) -> lis
 
 def _groups(row: Row) -> tuple[str, ...]:
     """Everything that a row counts for: its group, its trait, the words it chose between."""
-    names = ("group", "trait", "first", "second")
+    names = ("group", "trait", "first", "second") if "second" in row else ("group", "trait")
     return tuple(dict.fromkeys(str(row[name]) for name in names if row.get(name) not in (None, "")))
 
 
@@ -101,6 +105,7 @@ def _paired(rows: Sequence[Row], speaker: str, words: tuple[str, str]) -> list[E
             _said(row, words),
             _score(row),
             str(row.get("trait") or ""),
+            str(row.get("question") or ""),
         )
         for row in rows
         if row.get("speaker") == speaker
@@ -109,7 +114,7 @@ def _paired(rows: Sequence[Row], speaker: str, words: tuple[str, str]) -> list[E
 
 def _key(row: Row) -> tuple[Any, ...]:
     """The same prompt, asked in the same way: who chose one word is found by who chose another."""
-    if "first" in row:
+    if "second" in row:
         return row.get("prompt"), row.get("first"), row.get("second"), row.get("sample")
     return row.get("prompt"), row.get("group"), row.get("sample")
 
@@ -117,7 +122,7 @@ def _key(row: Row) -> tuple[Any, ...]:
 def _said(row: Row | None, words: tuple[str, str]) -> Said | None:
     if row is None:
         return None
-    who, cut = str(row.get("speaker") or ""), row.get("finish_reason") == "length"
+    who, cut = str(row.get("speaker") or ""), row.get("finish_reason") == "length" and "right" not in row
     return Said(who, str(row.get("text") or ""), mark_of(row, words), cut)
 
 
@@ -125,7 +130,7 @@ def mark_of(row: Row, words: tuple[str, str]) -> str:
     """How an answer was scored: "in character, 0.92", "chose warm", "not scored"; a pair is not scored."""
     if "found" in row:
         return ", ".join(str(one) for one in row["found"] or ())
-    if "first" in row:
+    if "second" in row:
         return f"chose {row['picked']}" if row.get("picked") else "chose neither"
     score = _score(row)
     if score is None:
@@ -144,7 +149,7 @@ def _judged(row: Row) -> Exchange:
     outcome = str(row.get("outcome") or "unscored")
     verdicts = [str(one) for one in row.get("verdicts") or ()]
     flipped = len(set(verdicts)) > 1 and "unscored" not in verdicts
-    mark = f"{outcome}: the judge changed its mind with the order" if flipped else outcome
+    mark = f"{outcome}; the judge said otherwise in the other order" if flipped else outcome
     return Exchange(
         str(row.get("asked") or ""),
         str(row.get("group") or ""),

@@ -10,8 +10,8 @@ from core.evaluation.results import BASE, NEUTRAL, PROMPTED, TUNED
 
 SPEAKER_WORDS = {
     BASE: "Before training",
-    PROMPTED: "Only told to be the character",
-    NEUTRAL: "Told to be nobody special",
+    PROMPTED: "Untrained, told to be the character",
+    NEUTRAL: "Untrained, told to be nobody special",
     TUNED: "After training",
     "rejected": "Rejected: what the student says",
     "chosen": "Chosen: what the teacher says",
@@ -54,9 +54,14 @@ def group_words(group: str, kind: str, titles: Mapping[str, str]) -> str:
     return GROUP_WORDS.get(group, group.replace("_", " ").replace("-", " "))
 
 
-def titles_of(constitution: Constitution) -> dict[str, str]:
-    """Each trait's id with the words that choose it: the id in plain words."""
-    return {trait.id: trait.id.replace("-", " ").replace("_", " ") for trait in constitution.traits}
+def titles_of(constitution: Constitution, details: Mapping[str, Any]) -> dict[str, str]:
+    """What groups are called: traits by their id in plain words, ways of asking as their result does."""
+    titles = {trait.id: trait.id.replace("-", " ").replace("_", " ") for trait in constitution.traits}
+    variants = details.get("variants")
+    for one in variants if isinstance(variants, list) else ():
+        if isinstance(one, Mapping) and one.get("id"):
+            titles[str(one["id"])] = str(one.get("title") or one["id"])
+    return titles
 
 
 def sentence_of(constitution: Constitution, group: str) -> str:

@@ -68,7 +68,7 @@ def test_a_turned_verdict_is_told_as_such() -> None:
     turned = {"verdicts": ["win", "loss"], "outcome": "tie", "score": 0.5}
     rows = [found.rows[0] | turned]
     [one] = exchanges_of(rows, Wish(), WORDS)
-    assert one.right is not None and "changed its mind" in one.right.mark
+    assert one.right is not None and "said otherwise" in one.right.mark
     assert compared_of(rows) == [rows[0]["versus"]]
 
 
