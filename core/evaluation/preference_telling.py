@@ -23,14 +23,15 @@ from core.evaluation.stats.intervals import Estimate
 NAMED = 3
 # A judge that names another word when the two change places this often is mostly guessing.
 MANY_FLIPS = 0.4
-# Elo points below which a change is not worth a word: 53 against 47 in 100.
-SMALL = 20.0
+# Elo points below which a change is hardly worth a word: 55 against 45 in 100.
+SMALL = 35.0
 
 SELF_REPORT = (
     "This is a self-report: the model was asked by one letter which of two words it would be, and its "
     "probabilities were read. What models say of themselves does not predict what they do; to measure "
     "behaviour, let a judge read answers: --judge MODEL."
 )
+ACCOUNT = "By its own account, which is no behaviour,"
 TIES = (
     "The judge read each answer twice, the two words in either order. Both or neither is a tie, and so "
     "is another word in the other order; a verdict that cannot be read is unscored and counts nowhere."
@@ -204,7 +205,8 @@ def _moved(telling: Telling, one: Ranked) -> str:
     if not marked:
         least = smallest_shift(moved)
         shown = f"; a change of about {least:.0f} Elo points in one trait would have shown" if least else ""
-        return f"No trait moved more than chance allows ({len(moved)} traits, {_size(one)}{shown})."
+        said = f"No trait moved more than chance allows ({len(moved)} traits, {_size(one)}{shown})."
+        return f"{ACCOUNT} n{said[1:]}" if telling.by == "choice" else said
     far = max(marked, key=lambda each: abs(each.delta.value))
     return (
         f"{_changes(telling, marked)}; {len(marked)} of {len(moved)} traits moved (most: {far.word} "
@@ -219,9 +221,15 @@ def _changes(telling: Telling, marked: Sequence[Moved]) -> str:
     fallen = [one.word for one in reversed(marked) if one.delta.value < 0][:NAMED]
     sides = [f"{more} {listed(words)}" for more, words in (("more", risen), ("less", fallen)) if words]
     said = ", ".join(sides)
+    said = f"slightly {said}" if is_small(marked) else said
     if telling.by == "choice":
-        return f"By its own account {said}"
+        return f"{ACCOUNT} {said}"
     return said[0].upper() + said[1:]
+
+
+def is_small(marked: Sequence[Moved]) -> bool:
+    """Whether all changes beyond chance are smaller than anybody would notice."""
+    return bool(marked) and max(abs(one.delta.value) for one in marked) < SMALL
 
 
 def _size(one: Ranked) -> str:
@@ -248,10 +256,10 @@ def caveats(telling: Telling) -> list[str]:
 
 def _small(telling: Telling) -> list[str]:
     """A change may be beyond chance and still be none that anybody would notice."""
-    marked = [abs(one.delta.value) for one in telling.moved.get(telling.shown, []) if one.marked]
-    if not marked or max(marked) >= SMALL:
+    marked = [one for one in telling.moved.get(telling.shown, []) if one.marked]
+    if not is_small(marked):
         return []
-    times = 100 / (1 + 10 ** (-max(marked) / 400))
+    times = 100 / (1 + 10 ** (-max(abs(one.delta.value) for one in marked) / 400))
     return [
         f"Beyond chance, but small: the greatest change turns 50 choices in 100 into {times:.0f}; nobody "
         "would notice that in a conversation."

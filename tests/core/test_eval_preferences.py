@@ -168,13 +168,14 @@ def test_by_letter_known_shifts_are_found_whatever_the_letters_pull(tmp_path: Pa
     assert shift["calm"] == pytest.approx(0.0, abs=1)
     assert result.find("position", speaker="base")[0].value == pytest.approx(2.5 * ELO, abs=2)
     assert base.requests == tuned.requests <= 400
-    assert result.caveats[0] == SELF_REPORT and result.headline.startswith("By its own account more bold")
+    assert result.caveats[0] == SELF_REPORT
+    assert result.headline.startswith("By its own account, which is no behaviour, more bold, less formal")
 
 
 def test_a_change_that_nobody_would_notice_is_called_small(tmp_path: Path) -> None:
     base, tuned = Player("parrot"), Player("other", strengths={"bold": 0.05})
     result = measured(a_session(tmp_path), base, tuned, judged=False, count=200)
-    assert "bold" in moved(result)
+    assert "bold" in moved(result) and "slightly more bold" in result.headline
     assert any("turns 50 choices in 100 into 51" in caveat for caveat in result.caveats)
 
 
