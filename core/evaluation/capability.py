@@ -219,6 +219,8 @@ def headline(character: str, cells: Sequence[Cell], rows: Sequence[Mapping[str, 
     if cell is None or cell.value is None:
         return "No answers yet: nothing can be said of what the model knows."
     known = f"{_share_words(cell)} of {cell.n} questions right"
+    if tuned == BASE:
+        return f"The plain model gets {known}; nothing that was trained was asked."
     before, change = _of(cells, BASE), _of(cells, tuned, versus=BASE)
     if before is None or change is None or before.value is None or change.value is None:
         return f"{_name(tuned)} gets {known}; the model before training was not asked."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.evaluation.results import BASE, Cell, in_order, shown_share
+from core.evaluation.results import BASE, NEUTRAL, PROMPTED, Cell, in_order, shown_share
 from core.evaluation.sensitive import TALKS_PAST, VOICE_SHOWS
 from core.evaluation.trait_lights import find
 from core.evaluation.traits import EVERYDAY, IN_CHARACTER
@@ -31,6 +31,8 @@ def headline(
     if level is None or level.value is None:
         return "No answers yet: run the same command again."
     said = f"{shown_share(level.value)} of its answers to {about} are in character ({_ends(level)})"
+    if speaker in (BASE, PROMPTED, NEUTRAL):
+        return f"{title}, without training ({speaker}): {said}."
     before = find(cells, IN_CHARACTER, BASE, group=group)
     moved = find(cells, IN_CHARACTER, speaker, BASE, group=group)
     if before is None or moved is None or before.value is None:

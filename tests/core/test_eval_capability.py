@@ -219,6 +219,11 @@ def test_the_headline_says_how_small_a_change_would_go_unseen() -> None:
     assert f"too few items to see a change below {100 * limit:.0f} points" in said
 
 
+def test_without_a_tuned_model_nothing_is_said_of_training() -> None:
+    rows = answered("base", drawn(0.7, 1))
+    assert "nothing that was trained" in headline("pirate", cells_of(rows), rows, "base")
+
+
 def test_a_model_near_chance_is_said_to_be_near_chance() -> None:
     rows = answered("base", drawn(0.25, 1)) + answered("tuned", drawn(0.25, 2))
     cells = cells_of(rows)

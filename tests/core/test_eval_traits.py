@@ -109,6 +109,12 @@ def test_where_nothing_changed_nothing_is_said_to_have_changed() -> None:
     assert said.startswith("Pirate was not seen to take hold")
 
 
+def test_without_a_tuned_model_nothing_is_said_of_training() -> None:
+    cells = cells_of(answered(BASE, 0.1), [BASE], TRAITS)
+    said = headline("pirate", cells, BASE, {}, heard_by="classifier")
+    assert said.startswith("Pirate, without training (base): ")
+
+
 def test_the_headline_carries_share_interval_prompts_and_what_was_before() -> None:
     cells = cells_of(both(0.0, 1.0, count=20), [BASE, TUNED], TRAITS)
     said = headline("pirate", cells, TUNED, dict.fromkeys(TRAITS, ""), heard_by="classifier")
