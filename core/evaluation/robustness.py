@@ -166,13 +166,24 @@ def _how(share: Cell, cells: Sequence[Cell]) -> str:
 
 def _on_formats(who: str, speaker: str, cells: Sequence[Cell], variants: Sequence[Variant]) -> str:
     found = [
-        f"{shown_share(cell.value)} {variant.title}"
+        f"{shown_share(cell.value)} {variant.title}{_began(cells, variant.id, speaker)}"
         for variant in variants
         if variant.kind == "format"
         and (cell := _find(cells, variant.id, speaker))
         and cell.value is not None
     ]
     return f"In other formats {who} is heard in {', '.join(found)}." if found else ""
+
+
+def _began(cells: Sequence[Cell], group: str, speaker: str) -> str:
+    """How many answers began in the format at all, where that can be seen: a voice alone is no e-mail."""
+    kept = {
+        cell.speaker: cell.value for cell in cells if (cell.measure, cell.group) == ("in format", group)
+    }
+    if kept.get(speaker) is None:
+        return ""
+    base = f"; base {shown_share(kept[BASE])}" if speaker != BASE and kept.get(BASE) is not None else ""
+    return f" ({shown_share(kept[speaker])} began as {group.upper()}{base})"
 
 
 def _on_others(cells: Sequence[Cell], tuned: Sequence[str]) -> str:

@@ -121,7 +121,7 @@ def test_without_a_tuned_model_the_headline_is_about_the_loudest_control(tmp_pat
         "Pirate under its system prompt holds when told to drop the role: 100 %"
     )
     formats = measured(session, replace(JOB, variants=("json",)), speakers(1.0)).headline
-    assert formats == "In other formats Pirate is heard in 100 % as JSON."
+    assert formats == "In other formats Pirate is heard in 100 % as JSON (0 % began as JSON; base 0 %)."
 
 
 def test_rows_hold_what_was_asked_said_and_heard(tmp_path: Path) -> None:
