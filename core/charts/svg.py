@@ -121,7 +121,7 @@ def _rows(plot: Dots | Stack, width: float) -> Canvas:
     beside = not narrow or (column < 118 and longest > 0)
     longest_note = max((len(row.note) for row in plot.rows), default=0)
     wrap = max(8, int((column - 10) / LETTER_PX)) if beside else 47 - longest_note
-    layout = laid_out(plot, over=not beside, wrap=wrap, most_lines=3 if beside else 2)
+    layout = laid_out(plot, over=not beside, wrap=wrap, most_lines=2 if beside else 1)
     note = longest_note * LETTER_PX
     zones = isinstance(plot, Dots) and bool(plot.zones)
     lines = key_lines(plot.series, 48 if narrow else 96)

@@ -112,7 +112,7 @@ footer {{ margin-top: 3rem; }}
   .figures.one {{ display: block; }}
   .figures.one svg.wide {{ display: block; }} .figures.one svg.narrow {{ display: none; }}
   .figures.one svg.wide {{ width: 74%; margin: 0 auto; }}
-  .curves {{ grid-template-columns: repeat(3, 1fr); }}
+  .curves {{ grid-template-columns: 1fr 1fr; }}
   figure {{ margin-bottom: .7rem; }} figcaption {{ margin-bottom: .3rem; }}
   .talk {{ margin-bottom: .7rem; }} .answers.two {{ grid-template-columns: 1fr 1fr; gap: .6rem; }}
   .answers > div {{ padding: .45rem .65rem; }} .said {{ font-size: 8.4pt; line-height: 1.35; }}

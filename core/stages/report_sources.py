@@ -18,7 +18,7 @@ from core.tuning.proof import PROOF
 from core.tuning.trainings import Point, Training, read_local, trainings
 
 Facts = tuple[tuple[str, str], ...]
-MEASURES = ("loss", "margin", "accuracy")
+MEASURES = ("loss", "margin")
 WHERE = {"local": "on this machine", "together": "at Together", "openrlhf": "with OpenRLHF"}
 
 
