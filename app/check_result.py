@@ -21,6 +21,7 @@ from app.check_reads import Kept, damaged_results, is_current, kept_results, lab
 from app.check_standing import draw_standing
 from app.job_card import dotted
 from app.job_figures import reason_in_words
+from app.launch_quote import sentence_case
 from app.widgets import plain
 from app.wording import ago, counted, duration
 from core.constitution import Constitution
@@ -76,7 +77,9 @@ def draw_headline(about: About, name: str, kept: Kept) -> None:
     """The sentence; what it rests on; whether it is whole and still about this character."""
     result = kept.result
     with st.container(gap="xxsmall"):
-        st.subheader(plain(result.headline or "Measured; no sentence came of it."), anchor=False)
+        st.subheader(
+            plain(sentence_case(result.headline) or "Measured; no sentence came of it."), anchor=False
+        )
         st.caption(dotted(facts(result)))
     if result.judge:
         # Votes on the Rate page may have come since it was measured.

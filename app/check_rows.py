@@ -100,7 +100,7 @@ def _paired(rows: Sequence[Row], speaker: str, words: tuple[str, str]) -> list[E
     return [
         Exchange(
             str(row.get("asked") or row.get("prompt") or ""),
-            str(row.get("group") or ""),
+            _about(row),
             _said(left.get(_key(row)), words) if speaker not in LEFT else None,
             _said(row, words),
             _score(row),
@@ -110,6 +110,11 @@ def _paired(rows: Sequence[Row], speaker: str, words: tuple[str, str]) -> list[E
         for row in rows
         if row.get("speaker") == speaker
     ]
+
+
+def _about(row: Row) -> str:
+    """The row's group; of a choice both words."""
+    return f"{row.get('first')} or {row['second']}" if "second" in row else str(row.get("group") or "")
 
 
 def _key(row: Row) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from app.check_reads import Kept, kept_results, stamp_of
 from app.commands import verb_words
 from app.job_card import draw_ended_badly, draw_progress
 from app.launch import active_job, cancel, launch
+from app.launch_quote import sentence_case
 from app.reads import library, run_of_character
 from app.sidebar import title_of
 from app.widgets import command, page_head, plain, standing_complaint
@@ -196,7 +197,7 @@ def said(about: About, kept: Kept | None) -> str:
     """A part's sentence, or what it would tell."""
     if kept is None:
         return f"Not measured yet: {about.question}?"
-    return kept.result.headline + ("" if kept.result.complete else " Incomplete.")
+    return sentence_case(kept.result.headline) + ("" if kept.result.complete else " Incomplete.")
 
 
 def query() -> dict[str, str]:

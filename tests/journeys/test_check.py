@@ -48,7 +48,7 @@ def test_a_measurement_says_its_size_runs_once_and_ends_in_a_result(studio: Stud
     page.goto(f"{studio.url}/check_traits?character=pirate")
     page.get_by_text("Or measure a model that is served elsewhere").click()
     for label, model in (("Before training", "fake/parrot"), ("After training", "fake/other")):
-        box = page.get_by_label(label)
+        box = page.get_by_role("textbox", name=label)
         box.fill(model)
         box.press("Enter")
     expect(page.get_by_text(re.compile(r"\d+ answers to ask for"))).to_be_visible()
