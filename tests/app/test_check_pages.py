@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.check_choice import MODEL, TUNED
 from app.check_kinds import ABOUTS, KINDS, About
+from app.launch_quote import sentence_case
 from core.evaluation.results import EvalResult
 from core.jobs import Job, Jobs
 from core.settings import load_settings
@@ -182,7 +183,7 @@ def test_a_failed_measurement_says_why_and_goes_on_with_one_button(about: About)
 def test_a_result_shows_its_sentence_its_chart_and_the_answers_behind_it(about: About) -> None:
     found = kept(about.kind)
     app = tab(about.page)
-    assert found.headline in [one.value.replace("\\", "") for one in app.subheader]
+    assert sentence_case(found.headline) in [one.value.replace("\\", "") for one in app.subheader]
     assert app.get("plotly_chart"), "a chart"
     assert "The answers behind it" in told(app) and app.get("html")
     assert about.teaches not in told(app)

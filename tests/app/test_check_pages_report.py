@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.launch_quote import sentence_case
 from core.jobs import Jobs
 from core.settings import load_settings
 from tests.app.kit import tab
@@ -43,7 +44,7 @@ def test_before_the_first_one_the_page_says_what_is_missing_and_leads_there() ->
 def test_what_was_measured_stands_there_with_its_sentence() -> None:
     found = kept("traits")
     text = told(tab("report"))
-    assert found.headline in text and "1 of 8 parts are measured" in text
+    assert sentence_case(found.headline) in text and "1 of 8 parts are measured" in text
 
 
 def test_a_click_makes_it_as_one_job() -> None:
