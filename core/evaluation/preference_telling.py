@@ -33,9 +33,9 @@ SELF_REPORT = (
 )
 ACCOUNT = "By its own account, which is no behaviour,"
 TIES = (
-    "The judge read each answer twice, the two words in either order. Both or neither is a tie; so is another "
-    "word in the other order, unless probabilities were read, whose mean then decides. What cannot be read is "
-    "unscored and counts nowhere."
+    "The judge read each answer twice, the two words in either order. Both or neither is a tie; so is "
+    "another word in the other order, unless probabilities were read, whose mean then decides. What cannot "
+    "be read is unscored and counts nowhere."
 )
 CENTRED = (
     "Strengths are relative: 0 is the mean of the words asked about, and a word 100 points above another "
