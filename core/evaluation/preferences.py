@@ -134,8 +134,8 @@ def messages_for(
 def choice_messages(comparison: Comparison, condition: Condition, *, swapped: bool) -> tuple[Message, ...]:
     """The question which of the two words it would be, answered by one letter.
 
-    No beginning is put into its mouth: measured on the embedded model, a prefilled answer knew less of the
-    words (split half 0.62 against 0.82).
+    No beginning is put into its mouth: on the embedded model a prefilled answer ranked the words no more
+    reliably.
     """
     first, second = reversed(comparison.words) if swapped else comparison.words
     asked = _QUESTION.format(asked=comparison.asked, choice=_CHOICES[condition], first=first, second=second)
