@@ -133,7 +133,7 @@ def draw_controls() -> None:
 def draw_models(folded: bool) -> None:
     """Models that are served elsewhere; folded where the embedded one was trained."""
     label = "Another model" if folded else "A model that is served elsewhere"
-    with st.expander(label, icon=":material/dns:"):
+    with st.expander(label, expanded=bool(state.widget(TUNED)), icon=":material/dns:"):
         draw_model_fields()
 
 

@@ -71,15 +71,11 @@ def lacks_pairs(about: About, constitution: Constitution) -> bool:
 
 
 def lacks_adapter(about: About, name: str) -> bool:
-    """Whether the kind compares what training made, nothing is trained, and no other model is named."""
+    """Whether the kind compares what training made, nothing is trained, and no tuned model is named."""
     if about.needs != "adapter":
         return False
     choice = chosen(about, name)
-    return (
-        choice.is_embedded()
-        and not choice.tuned
-        and not adapters_of(name, choice.model.removeprefix("local/"))
-    )
+    return not choice.tuned and not adapters_of(name, choice.model.removeprefix("local/"))
 
 
 def draw_missing_adapter(about: About, name: str) -> None:
