@@ -53,6 +53,6 @@ def test_a_measurement_says_its_size_runs_once_and_ends_in_a_result(studio: Stud
         box.press("Enter")
     expect(page.get_by_text(re.compile(r"\d+ answers to ask for"))).to_be_visible()
     page.get_by_role("button", name="Measure the traits").dblclick()
-    expect(page.get_by_text("The answers behind it")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("The answers behind it", exact=True)).to_be_visible(timeout=120_000)
     assert len(Jobs(load_settings(data=studio.data)).list()) == 1
     assert page.get_by_test_id("stException").count() == 0
