@@ -139,6 +139,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _embedded_model(settings, model.name)
     yield _vllm(settings)
     yield _openrlhf(settings)
+    yield _lm_eval(settings)
     for spec in PROVIDERS.values():
         if spec.key_name:
             key = settings.key(spec.name)
@@ -148,6 +149,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             )
     for module, what, extra in (
         ("torch", "training here", "train"),
+        ("sklearn", "evaluation here", "eval"),
         ("together", "training on Together", "together"),
     ):
         there = importlib.util.find_spec(module) is not None
@@ -179,6 +181,13 @@ def _embedded_model(settings: Settings, name: str) -> Finding:
     server = find_server(settings, name)
     state = f"served at {server.base_url}" if server else "ready, starts when needed"
     return Finding("embedded model", True, f"{name}, {state}")
+
+
+def _lm_eval(settings: Settings) -> Finding:
+    if find_environment(settings, "lm-eval") is None:
+        cure = "character setup lm-eval, if you want full benchmarks"
+        return Finding("lm-eval", False, "not installed", cure)
+    return Finding("lm-eval", True, "installed")
 
 
 def _vllm(settings: Settings) -> Finding:
