@@ -6,8 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from core.engines.fake import FakeEngine
-from core.errors import EngineError
+from core.errors import EngineError, SettingsError
 from core.evaluation.results import Cell, EvalResult, in_order, with_interval
 from core.names import ModelName
 from core.records import Message, Sampling
@@ -15,7 +17,7 @@ from core.settings import load_settings
 from core.spending import Ledger
 from core.stages.evals.keeping import keep, latest
 from core.stages.evals.session import Ask, Session, Speaker
-from core.stages.evals.speakers import Cast, speakers_of
+from core.stages.evals.speakers import Cast, labelled, speakers_of
 from core.store.library import Library
 from core.store.price_table import PriceTable
 from core.store.runs import open_run
@@ -106,6 +108,29 @@ def test_by_default_the_controls_stand_beside_the_tuned_model(tmp_path: Path, mo
     assert [one.label for one in found] == ["base", "system prompt", "neutral", "tuned"]
     assert in_order(["tuned", "neutral", "base"]) == ["base", "neutral", "tuned"]
     assert found[1].opening[0].role == "system" and len(found[1].opening) > 1
+
+
+def test_speakers_never_share_a_label_whatever_their_adapters_are_called() -> None:
+    def labels(*names: str, strengths: tuple[float, ...] = (1.0,)) -> list[str]:
+        return [label for label, _, _ in labelled(names, strengths)]
+
+    assert labels("dpo/pirate") == ["tuned"]
+    assert labels("dpo/pirate", "sft/pirate") == ["dpo", "sft"]
+    assert labels("dpo/pirate", "dpo/sailor") == ["dpo/pirate", "dpo/sailor"]
+    assert labels("/loras/one", "/loras/two") == ["one", "two"]
+    # Named as a control, a tuned model would be counted among the controls.
+    assert labels("neutral", "base") == ["tuned 1", "tuned 2"] == labels("/a/x", "/b/x")
+    assert labels("dpo/pirate", "dpo/pirate", strengths=(0.5, 1.0, 0.5)) == ["tuned at 0.5", "tuned at 1"]
+
+
+def test_a_wish_that_would_go_unheard_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("CHARACTER_FAKE_ENGINE", "1")
+    parrot, grown = ModelName("fake", "parrot"), ModelName("fake", "tuned-parrot")
+    with pytest.raises(SettingsError) as refused:
+        speakers_of(Cast(parrot, ("dpo/pirate",), (0.5, 1.0), grown), session(tmp_path))
+    assert "--tuned and --adapter" in str(refused.value) and "--strength" in str(refused.value)
 
 
 def test_a_result_is_read_back_as_it_was_kept(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import PurePath
 
 from core.constitution import Constitution
 from core.embedded.adapters import STAGES, Wearing, checked_strength, find_adapter
@@ -97,6 +98,7 @@ def _neutral(settings: Settings) -> Constitution:
 
 
 def _tuned(cast: Cast, session: Session) -> list[Speaker]:
+    _check_tuned(cast)
     if cast.tuned is not None:
         return [Speaker(TUNED, cast.tuned, open_engine(cast.tuned, session.settings))]
     if cast.adapters == (NONE,):
@@ -110,21 +112,34 @@ def _tuned(cast: Cast, session: Session) -> list[Speaker]:
         )
     return [
         Speaker(
-            _label(name, 1.0, len(cast.adapters), 1),
+            label,
             # Rows are known by the adapter's name as it is served.
             replace(cast.model, model=name),
             self_engine(cast.model, name, session.settings),
         )
-        for name in cast.adapters
+        for label, name, _ in labelled(cast.adapters, (1.0,))
     ]
+
+
+def _check_tuned(cast: Cast) -> None:
+    """Raises SettingsError for wishes that would go unheard: a figure must be of what was asked for."""
+    problems: list[str] = []
+    if cast.tuned is not None and cast.adapters:
+        problems.append("--tuned and --adapter both say what training made; give one of them")
+    embedded = cast.model.provider == "local" and cast.model.model in MODELS
+    if set(cast.strengths) != {1.0} and (cast.tuned is not None or not embedded):
+        problems.append(
+            "--strength is for adapters of the embedded model; elsewhere they are served as trained"
+        )
+    if problems:
+        raise SettingsError("; ".join(problems) + ".")
 
 
 def _embedded(cast: Cast, session: Session) -> list[Speaker]:
     names = cast.adapters or (own_adapter(session.settings, cast.model, session.constitution.name),)
     found: list[Speaker] = []
-    for name, strength in product(names, cast.strengths):
+    for label, name, strength in labelled(names, cast.strengths):
         worn = Wearing(find_adapter(session.settings, cast.model.model, name), checked_strength(strength))
-        label = _label(name, strength, len(names), len(cast.strengths))
         found.append(Speaker(label, cast.model, open_engine(cast.model, session.settings, wearing=worn)))
     return found
 
@@ -140,7 +155,26 @@ def own_adapter(settings: Settings, model: ModelName, character: str) -> str:
     )
 
 
-def _label(name: str, strength: float, adapters: int, strengths: int) -> str:
-    """What a tuned speaker is called: only as much as tells it from the others."""
-    parts = [name.partition("/")[0]] if adapters > 1 else [TUNED]
-    return " ".join(parts + ([f"at {strength:g}"] if strengths > 1 else []))
+def labelled(names: Sequence[str], strengths: Sequence[float]) -> list[tuple[str, str, float]]:
+    """(label, adapter, strength) of each; a label says only what tells it from the others."""
+    adapters, scales = list(dict.fromkeys(names)), list(dict.fromkeys(strengths))
+    words = _words(adapters)
+    return [
+        (f"{word} at {scale:g}" if len(scales) > 1 else word, name, scale)
+        for (word, name), scale in product(zip(words, adapters, strict=True), scales)
+    ]
+
+
+def _words(names: Sequence[str]) -> list[str]:
+    """The stages of "dpo/pirate" and "sft/pirate" where these differ, else names, else numbers.
+
+    Two under one label would be counted as one speaker, and one under a control's as no tuned model.
+    """
+    if len(names) == 1:
+        return [TUNED]
+    stages = [name.partition("/")[0] for name in names]
+    whole = [PurePath(name).name if PurePath(name).is_absolute() else name for name in names]
+    for words in (stages, whole):
+        if len(set(words)) == len(words) and not {"", *CONTROLS} & set(words):
+            return words
+    return [f"{TUNED} {number}" for number in range(1, len(names) + 1)]
