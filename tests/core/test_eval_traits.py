@@ -39,14 +39,14 @@ from core.records import Completion, Identity, Message, Sampling, Usage, content
 from core.settings import load_settings
 from core.spending import Ledger
 from core.stages.evals.hearing import general_questions
-from core.stages.evals.held_out import trained_texts
+from core.stages.evals.held_out import held_out, trained_texts
 from core.stages.evals.keeping import keep, latest
 from core.stages.evals.session import Session
 from core.stages.evals.speakers import Cast
 from core.stages.evals.traits import TraitsJob, evaluate_traits, size_traits
 from core.store.library import Library
 from core.store.price_table import PriceTable
-from core.store.runs import open_run
+from core.store.runs import Run, begin_run, open_run
 from core.voice import VOICES, voice_words
 from tests.core.eval_kit import VOICE, Voiced, taught
 
@@ -337,6 +337,19 @@ def test_nothing_that_is_asked_was_trained_on(tmp_path: Path, monkeypatch: pytes
     run(job(), now)
     asked = {call.messages[-1].content for call in engines["other"].history}
     assert not asked & set(trained_texts(now))
+
+
+def test_what_an_earlier_version_of_the_character_was_trained_on_is_not_asked(tmp_path: Path) -> None:
+    now = session(tmp_path)
+    assert now.run is not None
+    asked = [prompt.text for prompt in held_out(now, 2)]
+    before = Run(now.run.folder.with_name("pirate-00000000"))
+    begin_run(before, now.constitution)
+    before.remember([prompt_of(asked[0], trait="voice", source="hand")])
+    pair = {"chosen": [{"role": "user", "content": asked[-1]}]}
+    (before.folder / "trial").mkdir()
+    (before.folder / "trial" / "pairs.jsonl").write_text(json.dumps(pair) + "\n", encoding="utf-8")
+    assert not {asked[0], asked[-1]} & {prompt.text for prompt in held_out(now, 2)}
 
 
 def test_the_everyday_questions_are_those_that_other_evaluations_ask(

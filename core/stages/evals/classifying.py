@@ -279,9 +279,17 @@ def _spoken_by(run: Run, avoided: set[str]) -> list[tuple[str, str]]:
 
 
 def trained_prompts(session: Session) -> set[str]:
-    """The ids of every prompt that a teacher was asked in the session's run or its trial: trained on."""
-    if session.run is None:
-        return set()
-    runs = (session.run, Run(session.run.folder / "trial"))
-    sets = [answers for run in runs for answers in run.answer_sets("teacher")]
+    """The ids of every prompt that a teacher was asked in a run or a trial of the character: trained on."""
+    sets = [answers for run in runs_and_trials(session) for answers in run.answer_sets("teacher")]
     return {row["prompt"] for answers in sets for row in answers.iter_plan()}
+
+
+def runs_and_trials(session: Session) -> list[Run]:
+    """Every run of the character with its trial, the session's first.
+
+    Earlier versions among them: an adapter is found by the character's name, and may be of any.
+    """
+    own = [session.run] if session.run is not None else []
+    earlier = runs_of(session.settings, session.constitution.name)
+    found = {run.folder: run for run in (*own, *earlier)}
+    return [one for run in found.values() for one in (run, Run(run.folder / "trial"))]

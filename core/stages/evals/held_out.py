@@ -1,7 +1,7 @@
 """Which prompts of a character are still new to what was trained: no training of it ever met them.
 
-Trained on counts as everything that was planned in the run or its trial, every user message in a training
-file of the character, and what its example exchanges ask.
+Trained on counts as everything that was planned in a run of the character or its trial, whichever version
+it was, every user message in a training file of the character, and what its example exchanges ask.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from pathlib import Path
 from core.prompts import Prompt, prompt_of
 from core.records import prompt_id
 from core.similarity import Near
-from core.stages.evals.classifying import trained_prompts
+from core.stages.evals.classifying import runs_and_trials, trained_prompts
 from core.stages.evals.session import Session
 from core.store.jsonl import read_rows
 from core.store.library import Library
-from core.store.runs import Run
 from core.trials import NEAR_TRAINING
 
 # Where training files of a character stand, below the data folder.
@@ -70,23 +69,20 @@ def trained_texts(session: Session) -> list[str]:
     """Every user message that a training of the session's character has met, as far as files tell."""
     name, data = session.constitution.name, session.settings.data_path
     found = dict.fromkeys(exchange.user for exchange in session.constitution.exchanges)
-    found |= dict.fromkeys(_of_run(session))
+    found |= dict.fromkeys(_of_runs(session))
     paths = [path for pattern in TRAINING_FILES for path in sorted(data.glob(pattern.format(name=name)))]
-    if session.run is not None:
-        paths.append(session.run.folder / "trial" / "pairs.jsonl")
+    paths += [run.folder / "pairs.jsonl" for run in runs_and_trials(session) if run.folder.name == "trial"]
     for path in paths:
         found |= dict.fromkeys(_asked_in(path))
     return list(found)
 
 
-def _of_run(session: Session) -> Iterator[str]:
-    """What was planned in the run and its trial, but for what a trial only measures with."""
-    if session.run is None:
-        return
+def _of_runs(session: Session) -> Iterator[str]:
+    """What runs of the character and their trials planned, but for what a trial only measures with."""
     library = Library(session.settings)
     parts = ("preferences", "robustness")
     measuring = {prompt_id(text) for part in parts for text in library.general_prompts(part)}
-    for run in (session.run, Run(session.run.folder / "trial")):
+    for run in runs_and_trials(session):
         for row in read_rows(run.folder / "prompts.jsonl").rows:
             if row["id"] not in measuring:
                 yield row["text"]
