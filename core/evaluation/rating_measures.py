@@ -62,7 +62,7 @@ def measured(
     cells = _won(counting) + _by_rater(counting) + _steadiness(kept, counting) + _between(counting)
     calibration = calibrated(counting, judged) if judge else None
     if calibration is not None:
-        cells += _of_judge(counting, judged, calibration)
+        cells += _of_judge(counting, _same_match(judged, counting), calibration)
     return Measured(
         headline(counting, question), cells, list(_caveats(kept, counting, cells)), calibration, counting
     )
@@ -179,6 +179,14 @@ def _between(votes: Sequence[Vote]) -> list[Cell]:
 # ---- the judge
 
 
+def _same_match(verdicts: Sequence[Verdict], votes: Sequence[Vote]) -> list[Verdict]:
+    """The last verdict on each pair of the two whom people compared: against another control the same model
+    wins more or less often."""
+    matches = {(vote.speaker, vote.versus) for vote in votes}
+    last = {one.pair: one for one in verdicts if (one.speaker, one.versus) in matches}
+    return list(last.values())
+
+
 def _of_judge(votes: Sequence[Vote], verdicts: Sequence[Verdict], found: Calibration) -> list[Cell]:
     read = both_read(votes, verdicts)
     agreed = mean_by_cluster([float(one.human == one.judge) for one in read], [one.prompt for one in read])
@@ -202,7 +210,8 @@ def _consistency(verdicts: Sequence[Verdict]) -> Cell:
 
 def _judged_rate(verdicts: Sequence[Verdict]) -> Cell:
     found = mean_by_cluster([SCORES[one.outcome] for one in verdicts], [one.prompt for one in verdicts])
-    return _cell("win rate", found, speaker=JUDGE, group="by the judge", note="of all that it judged")
+    note = "of all that it judged of these two"
+    return _cell("win rate", found, speaker=JUDGE, group="by the judge", note=note)
 
 
 DECIDED = "ties left out on both sides; the judge's rate with its errors on the votes taken out"

@@ -221,19 +221,22 @@ class Verdict:
     question: str
     outcome: Outcome
     orders: tuple[str, str] | None = None
+    speaker: str = ""
+    versus: str = ""
 
 
 class Read(NamedTuple):
-    """One pair that a person and the judge have both read."""
+    """One vote on a pair that the judge has read as well."""
 
     prompt: str
     human: Outcome
     judge: Outcome
+    pair: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far a judge agrees with people. `kappa.n` counts prompts, `pairs` the votes compared.
+    """How far a judge agrees with people. `kappa.n` counts prompts, `pairs` what both have read.
 
     The gate asks for thirty pairs of ten prompts, and for an interval, which is by prompt, that tells its
     bands apart.
@@ -261,15 +264,19 @@ def both_read(votes: Iterable[Vote], verdicts: Iterable[Verdict]) -> list[Read]:
     """Each counted vote beside the judge's verdict on the same texts under the same question."""
     known: Mapping[tuple[str, str], Verdict] = {(one.pair, one.question): one for one in verdicts}
     found = [(vote, known.get((vote.pair, vote.question))) for vote in counted(votes)]
-    return [Read(vote.prompt, vote.outcome, one.outcome) for vote, one in found if one is not None]
+    return [
+        Read(vote.prompt, vote.outcome, one.outcome, vote.pair) for vote, one in found if one is not None
+    ]
 
 
 def calibrated(votes: Iterable[Vote], verdicts: Iterable[Verdict]) -> Calibration:
     """Cohen's kappa of people and judge over win, tie and loss, unweighted, with an interval by prompt."""
     read = both_read(votes, verdicts)
     kappa = kappa_of([one.human for one in read], [one.judge for one in read], [one.prompt for one in read])
-    word = gate(replace(kappa, n=len(read))) if kappa.n >= FEWEST_PROMPTS else "too few"
-    return Calibration(kappa, word, len(read))
+    # Several people on one pair, or one under both questions, are more votes and no more pairs.
+    pairs = len({one.pair for one in read})
+    word = gate(replace(kappa, n=pairs)) if kappa.n >= FEWEST_PROMPTS else "too few"
+    return Calibration(kappa, word, pairs)
 
 
 def kappa_of(one: Sequence[Outcome], other: Sequence[Outcome], prompts: Sequence[str]) -> Estimate:

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,7 @@ def simulated(
     other = {"win": "loss", "loss": "win"}
     said = {pair: word if chance.random() < right else other[word] for pair, word in opinions.items()}
     verdicts = [
-        Verdict(one.id, one.prompt, "character", said[one.id], (said[one.id], said[one.id]))  # type: ignore[arg-type]
+        Verdict(one.id, one.prompt, "character", said[one.id], (said[one.id], said[one.id]), *NAMES)  # type: ignore[arg-type]
         for one in pairs
     ]
     return opinions, pairs, verdicts
@@ -274,6 +275,22 @@ def test_a_judge_s_errors_are_taken_out_of_its_rate() -> None:
     fixed = cell(found, "bias-corrected win rate")
     assert fixed.value is not None and abs(fixed.value - 0.8) < 0.08
     assert fixed.low is not None and fixed.high is not None and fixed.low < 0.8 < fixed.high
+
+
+def test_a_judge_s_rate_is_of_the_two_whom_people_compared_each_pair_once() -> None:
+    opinions, pairs, verdicts = simulated(60, share=1.0, right=1.0)
+    earlier = [replace(one, outcome="loss") for one in verdicts[:30]]
+    elsewhere = [replace(one, pair=f"x{one.pair}", outcome="loss", versus="neutral") for one in verdicts]
+    votes = sitting("Ann", opinions, pairs)
+    found = measured(votes, [*earlier, *verdicts, *elsewhere], question="character", judge="fake/judge")
+    assert cell(found, "win rate", group="by the judge").value == 1.0
+
+
+def test_more_raters_of_the_same_pairs_are_no_more_pairs_for_the_gate() -> None:
+    opinions, pairs, verdicts = simulated(20, share=0.5, right=1.0)
+    votes = [vote for rater in ("Ann", "Ben") for vote in sitting(rater, opinions, pairs)]
+    found = measured(votes, verdicts, question="character", judge="fake/judge").calibration
+    assert found is not None and (found.pairs, found.gate) == (20, "too few")
 
 
 def test_a_judge_s_kappa_is_that_of_its_making() -> None:

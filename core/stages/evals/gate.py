@@ -50,7 +50,8 @@ def verdict_of(row: Row) -> Verdict | None:
     orders = [str(one) for one in row.get("verdicts") or ()]
     pair = duel_id(str(row.get("asked", "")), str(row.get("text", "")), str(row.get("other", "")))
     both = (orders[0], orders[1]) if len(orders) == 2 else None
-    return Verdict(pair, str(row["prompt"]), question, row["outcome"], both)
+    who = str(row.get("speaker", "")), str(row.get("versus", ""))
+    return Verdict(pair, str(row["prompt"]), question, row["outcome"], both, *who)
 
 
 def present_judge(run: Run, judge: Mapping[str, Any]) -> dict[str, Any]:
