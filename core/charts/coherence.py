@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.charts.chart import Chart, Wanted, empty, mark_of, rows_behind, shown
 from core.charts.plot import Axis, Line, Stack
-from core.charts.words import between, counted, number, short
+from core.charts.words import between, counted, named, number
 from core.evaluation.results import Cell, EvalResult
 
 OUTCOMES = ("win", "tie", "loss")
@@ -71,8 +71,9 @@ def _sentence(result: EvalResult, places: Sequence[Place]) -> str:
     more = f"; and {len(rates) - 3} more" if len(rates) > 3 else ""
     flips = [cell for place in places if (cell := _cell(result, "flips", place))]
     turned = max((cell.value or 0.0 for cell in flips), default=0.0)
+    counted_as = "are averaged" if result.settings.get("by") == "logprob" else "count as ties"
     flipped = (
-        f" Up to {number(turned)} of verdicts turned with the order, and count as ties." if turned else ""
+        f" Up to {number(turned)} of verdicts turned with the order; they {counted_as}." if turned else ""
     )
     return f"{'; '.join(parts)}{more} ({counted(rate for _, rate in rates)}).{flipped}"
 
@@ -84,4 +85,4 @@ def _verdict(place: Place, rate: Cell) -> str:
         word = "is not told from"
     else:
         word = "wins against" if low > COIN else "loses against"
-    return f"On {rubric}, {short(speaker)} {word} {short(versus)}, {number(rate.value)} ({between(rate)})"
+    return f"On {rubric}, {named(speaker)} {word} {named(versus)}, {number(rate.value)} ({between(rate)})"

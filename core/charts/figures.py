@@ -12,7 +12,7 @@ from core.charts.layout import BAR_PX, Layout, Place, at, joined, laid_out, wrap
 from core.charts.lines import tracks_figure
 from core.charts.palette import PALETTES, SIGNS, Name, Palette, Style, key_lines, styles_of
 from core.charts.plot import Dots, Mark, Plot, Stack, Tracks
-from core.charts.words import for_plotly
+from core.charts.words import for_plotly, named
 
 KEY_PX = 18
 AXIS_PX = 34
@@ -214,7 +214,7 @@ def _key(figure: go.Figure, series: Sequence[str], colours: Palette, left: float
 
 def _named(name: str, style: Style, colours: Palette) -> str:
     sign = f'<span style="color:{colours.series[style.colour]}">{SIGNS[style.symbol]}</span>'
-    return f"{sign} {for_plotly(name, 24)}"
+    return f"{sign} {for_plotly(named(name), 24)}"
 
 
 def _framed(figure: go.Figure, plot: Dots | Stack, layout: Layout, colours: Palette) -> go.Figure:

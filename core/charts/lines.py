@@ -11,7 +11,7 @@ from core.charts.drawing import LETTER_PX, axis_of, interval_bars, letters, look
 from core.charts.lines_places import furthest, named_step, spaced
 from core.charts.palette import SIGNS, Palette, Style, styles_of
 from core.charts.plot import Axis, Track, Tracks
-from core.charts.words import for_plotly, number
+from core.charts.words import for_plotly, named, number
 
 HEIGHT = 280
 VEIL = "22"
@@ -92,7 +92,7 @@ def _names(figure: go.Figure, plot: Tracks, styles: dict[str, Style], colours: P
             xshift=8,
             showarrow=False,
             text=f'<span style="color:{colours.series[style.colour]}">{SIGNS[style.symbol]}</span> '
-            f"{for_plotly(track.series, 18)}",
+            f"{for_plotly(named(track.series), 18)}",
             font=letters(colours),
         )
 
@@ -112,7 +112,7 @@ def _diagonal(figure: go.Figure, plot: Tracks, colours: Palette) -> None:
 
 
 def _framed(figure: go.Figure, plot: Tracks, colours: Palette) -> go.Figure:
-    names = 0 if plot.shape == "points" else max(len(track.series[:18]) for track in plot.tracks)
+    names = 0 if plot.shape == "points" else max(len(named(track.series)[:18]) for track in plot.tracks)
     figure.update_layout(
         height=340 if plot.shape == "points" else HEIGHT,
         margin={"l": 8, "r": 26 + LETTER_PX * names if names else 14, "t": 10, "b": 8},

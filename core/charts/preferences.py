@@ -19,7 +19,7 @@ from core.charts.chart import (
     tuned_in,
 )
 from core.charts.plot import Axis, Dots, Line, Mark, Source, Step, Track, Tracks, reach
-from core.charts.words import between, counted, listed, number, short
+from core.charts.words import between, counted, listed, named, number, short
 from core.evaluation.results import BASE, Cell, EvalResult
 
 STRENGTH, SHIFT = "strength", "shift"
@@ -71,7 +71,7 @@ def strengths(result: EvalResult, wanted: Wanted) -> Chart:
     plot = Dots(rows, (who,), Axis("strength, in Elo points", low - room, high + room, "elo"))
     best, least = listed(cell.group for cell in cells[:3]), listed(cell.group for cell in cells[:-4:-1])
     sentence = (
-        f"{short(who).capitalize()}: most {best}; least {least}; not compared yet ({counted(cells)})."
+        f"{named(who).capitalize()}: most {best}; least {least}; not compared yet ({counted(cells)})."
     )
     left_out = len(cells) - len(chosen)
     return Chart("shift", "What it prefers", sentence, plot, rows_behind(result), wanted.palette, left_out)
@@ -145,7 +145,7 @@ def _outline(label: str, values: Sequence[float], low: float, high: float) -> Tr
                 None,
                 label,
                 Source("", label, STRENGTH),
-                f"{short(label)}: {count} traits around {low + (at + 0.5) * width:.0f}",
+                f"{named(label)}: {count} traits around {low + (at + 0.5) * width:.0f}",
             ),
         )
         for at, count in enumerate(counts)
@@ -154,7 +154,7 @@ def _outline(label: str, values: Sequence[float], low: float, high: float) -> Tr
 
 
 def _spread_sentence(values: dict[str, list[float]]) -> str:
-    parts = [f"{width_of(found):.0f} points in {short(label)}" for label, found in values.items()]
+    parts = [f"{width_of(found):.0f} points {named(label)}" for label, found in values.items()]
     count = max(len(found) for found in values.values())
     return f"The middle four fifths of the traits span {', '.join(parts)} (n = {count} traits)."
 

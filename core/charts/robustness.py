@@ -18,7 +18,7 @@ from core.charts.chart import (
 )
 from core.charts.plot import Axis, Dots, Line, Step, Track, Tracks
 from core.charts.traits import IN_CHARACTER, SHARE
-from core.charts.words import between, counted, number, short
+from core.charts.words import between, counted, named, number, short
 from core.evaluation.results import EvalResult
 
 FORMATS = {"email": "As an e-mail", "json": "As JSON", "review": "As a code review"}
@@ -93,7 +93,7 @@ def _sentence(result: EvalResult, groups: Sequence[str], speakers: Sequence[str]
         label = suffix_words(result).get(worst.group) or worst.group
         parts.append(f"weakest against “{short(label, 40)}”, {number(worst.value)}")
     said = "; ".join(parts) or f"{len(cells)} ways of asking"
-    return f"{short(who).capitalize()}: {said} ({counted(cells)})."
+    return f"{named(who).capitalize()}: {said} ({counted(cells)})."
 
 
 def recognised(result: EvalResult, wanted: Wanted) -> Chart:
@@ -118,7 +118,7 @@ def recognised(result: EvalResult, wanted: Wanted) -> Chart:
     ]
     best = max(cells, key=lambda cell: cell.value or 0.0)
     sentence = (
-        f"Best told: {short(best.speaker)}, {best.measure} {best.value or 0:.2f} "
+        f"Best told: {named(best.speaker)}, {best.measure} {best.value or 0:.2f} "
         f"({between(best)}) ({counted(cells)})."
     )
     plot = Dots(tuple(rows), tuple(speakers), SHARE)
@@ -168,7 +168,7 @@ def _drift_sentence(result: EvalResult, speakers: Sequence[str]) -> str:
     cells = [cell for cell in result.find(IN_CHARACTER, speaker=who) if cell.group.isdecimal()]
     cells = sorted((c for c in cells if c.value is not None), key=lambda cell: int(cell.group))
     if not cells:
-        return f"{short(who).capitalize()} was not scored by turn (n = 0 prompts)."
+        return f"{named(who).capitalize()} was not scored by turn (n = 0 prompts)."
     first, last = cells[0], cells[-1]
     said = f"{number(first.value)} in character at turn {first.group}"
     if last is not first:
@@ -181,4 +181,4 @@ def _drift_sentence(result: EvalResult, speakers: Sequence[str]) -> str:
             if slope.excludes_zero
             else f"; no drift beyond chance ({between(slope)} points a turn)"
         )
-    return f"{short(who).capitalize()}: {said} ({counted(cells)})."
+    return f"{named(who).capitalize()}: {said} ({counted(cells)})."

@@ -14,7 +14,7 @@ from core.charts.layout import BAR_PX, LINE_PX, Layout, at, joined, laid_out
 from core.charts.lines_places import NAMED_DOTS, furthest, named_step, spaced
 from core.charts.palette import Style, key_lines, styles_of
 from core.charts.plot import Axis, Dots, Mark, Plot, Stack, Track, Tracks
-from core.charts.words import clean, number, short
+from core.charts.words import clean, named, number, short
 
 FONT_PX = 13
 LETTER_PX = 6.6
@@ -166,8 +166,8 @@ def _key(canvas: Canvas, series: Sequence[str], lines: Sequence[Sequence[str]]) 
         x, y = 6.0, 9.0 + KEY_PX * place
         for name in line:
             canvas.dot(x, y, styles[name])
-            canvas.text(x + 9, y + 4.5, short(name, 20), names="tick")
-            x += 24 + min(20, len(name)) * LETTER_PX
+            canvas.text(x + 9, y + 4.5, short(named(name), 20), names="tick")
+            x += 24 + min(20, len(named(name))) * LETTER_PX
 
 
 def _labels(canvas: Canvas, layout: Layout, scale: _Scale, top: float) -> None:
@@ -230,7 +230,7 @@ def _stack(canvas: Canvas, plot: Stack, layout: Layout, scale: _Scale, top: floa
 
 
 def _lines(plot: Tracks, width: float) -> Canvas:
-    names = 0 if plot.shape == "points" else max(len(short(t.series, 18)) for t in plot.tracks)
+    names = 0 if plot.shape == "points" else max(len(short(named(t.series), 18)) for t in plot.tracks)
     height = LINES_PX + (90 if plot.shape == "points" else 0)
     canvas = Canvas(width, height + 8 + AXIS_PX + (TITLE_PX if plot.x.title else 0))
     right = width - (28 + names * LETTER_PX if names else 20)
@@ -308,7 +308,7 @@ def _names(canvas: Canvas, plot: Tracks, styles: dict[str, Style], y: _Scale, ri
     heights = spaced([-y(step.mark.value) for step in steps], 17, -y.start, -y.end)
     for track, place in zip(plot.tracks, heights, strict=True):
         canvas.dot(right + 15, -place, styles[track.series])
-        canvas.text(right + 23, -place + 4.5, short(track.series, 18), names="tick")
+        canvas.text(right + 23, -place + 4.5, short(named(track.series), 18), names="tick")
 
 
 def _cloud(canvas: Canvas, plot: Tracks, x: _Scale, y: _Scale) -> None:

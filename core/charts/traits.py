@@ -17,7 +17,7 @@ from core.charts.chart import (
     tuned_in,
 )
 from core.charts.plot import Axis, Dots, Line, Step, Track, Tracks
-from core.charts.words import between, counted, listed, moved, number, short, trait_words
+from core.charts.words import between, counted, listed, moved, named, number, trait_words
 from core.evaluation.results import BASE, Cell, EvalResult, in_order
 
 IN_CHARACTER = "in character"
@@ -121,7 +121,8 @@ def spoken(result: EvalResult, measure: str, group: str, speakers: Sequence[str]
     if after is None or before is None:
         only = after or before
         assert only is not None
-        return f"{short(only.speaker)}: {number(only.value, only.unit)} {measure} ({between(only)})"
+        who = named(only.speaker).capitalize()
+        return f"{who}: {number(only.value, only.unit)} {measure} ({between(only)})"
     ends = f" ({between(after)})" if between(after) else ""
     return f"{number(after.value, after.unit)} {measure}{ends}, {number(before.value, before.unit)} before"
 

@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
-from core.evaluation.results import Cell, with_interval
+from core.evaluation.results import BASE, TUNED, Cell, with_interval
 
 # Control characters, escape sequences of terminals, and signs that turn the direction of text.
 _ANSI = re.compile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
@@ -46,6 +46,13 @@ def short(text: object, most: int = MOST) -> str:
 def for_plotly(text: object, most: int = MOST) -> str:
     """A label for a figure: short, and no tag whatever stands in it."""
     return html.escape(short(text, most), quote=False)
+
+
+def named(speaker: str) -> str:
+    """Who was measured, as a reader thinks of it: "before", "after", "after, at 0.5"."""
+    if speaker.startswith(f"{TUNED} at "):
+        return f"after, {clean(speaker.removeprefix(f'{TUNED} '))}"
+    return {BASE: "before", TUNED: "after"}.get(speaker, short(speaker))
 
 
 def number(value: float | None, unit: str = "share", *, signed: bool = False) -> str:
