@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.evaluation.coherence import ALIKE_ONLY, CONTROLLED, WIN_RATE
+from core.evaluation.judging_reliability import judge_caveats
 from core.evaluation.judging_wording import COHERENCE, HELPFULNESS, STRENGTH
 from core.evaluation.results import BASE, NEUTRAL, PROMPTED, Cell, with_interval
 from core.evaluation.stats.intervals import mean_by_cluster
@@ -74,9 +75,7 @@ def _no_headline(name: str, judge: Mapping[str, Any]) -> str:
 
 def caveats(rows: Sequence[Row], cells: Sequence[Cell], judge: Mapping[str, Any]) -> list[str]:
     """What belongs beside the numbers."""
-    found = [f"{judge['model']} judged. {_full(str(judge['sentence']))}"]
-    if judge.get("family_warning"):
-        found.append(_full(str(judge["family_warning"])))
+    found = judge_caveats(judge)
     found += _place(rows)
     found += _length(cells)
     found += _unscored(cells)
@@ -86,10 +85,6 @@ def caveats(rows: Sequence[Row], cells: Sequence[Cell], judge: Mapping[str, Any]
         else "Both orders were judged by the probability of a letter, and averaged."
     )
     return found
-
-
-def _full(sentence: str) -> str:
-    return sentence.rstrip(".") + "."
 
 
 def _place(rows: Sequence[Row]) -> list[str]:

@@ -10,7 +10,7 @@ stand one answer twice as long by saying itself twice (no better, only longer), 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any, Literal
@@ -234,6 +234,12 @@ def reliability_sentence(figures: dict[str, Any] | None) -> str:
         parts.append(f"{count} of {of} verdicts could not be read")
     too_few = f"Fewer than {LEAST_PAIRS} prompts are too few to trust it"
     return ". ".join([*parts, _MEANING.get(gate, too_few)])
+
+
+def judge_caveats(judge: Mapping[str, Any]) -> list[str]:
+    """Who judged, how far that can be trusted, and whose family it is: beside every number of a judge."""
+    told = (f"{judge['model']} judged. {judge['sentence']}", judge.get("family_warning"))
+    return [f"{str(one).rstrip('.')}." for one in told if one]
 
 
 def known_of(rows: Sequence[Any], count: int) -> list[Known]:

@@ -152,21 +152,47 @@ def _estimated(
 
 
 def headline(telling: Telling, judge: Mapping[str, Any] | None = None) -> str:
-    """The one plain sentence of the result. A judge that did not pass its gate may claim nothing."""
-    if judge and judge.get("gate") == "block":
-        said = str(judge.get("sentence") or "").rstrip(".")
-        return f"Nothing is claimed, because the judge did not pass its test: {said}."
-    one = telling.ranked.get(telling.shown)
-    if one is None or not one.scored:
-        return _nothing(telling)
-    if why := lacking(telling):
+    """The one plain sentence of the result, as far as its judge may speak (`guarded`)."""
+    said = claim(telling)
+    return guarded(said or _too_little(telling), judge if said or _is_blocked(judge) else None)
+
+
+def claim(telling: Telling) -> str:
+    """What was found, whatever its judge is worth; "" where there is too little to rank by."""
+    one = _shown(telling)
+    if one is None or lacking(telling):
+        return ""
+    return _alone(one) if telling.shown not in telling.moved else _moved(telling, one)
+
+
+def _shown(telling: Telling) -> Ranked | None:
+    """The ranking that the headline is about, None where nothing was scored."""
+    one = telling.ranked.get(telling.shown) if telling.ranked else None
+    return one if one is not None and one.scored else None
+
+
+def guarded(said: str, judge: Mapping[str, Any] | None) -> str:
+    """What a judge may say of what was found: nothing below its gate, or where that is not measured."""
+    gate = judge.get("gate") if judge else "pass"
+    if judge and gate in ("block", "unmeasured"):
+        why = "did not pass its test" if _is_blocked(judge) else "was not tested"
         return (
-            f"Too little data to rank {len(telling.words)} traits: {why}. Ask for more comparisons "
-            "(--N) or fewer traits (--traits)."
+            f"Nothing is claimed, because the judge {why}: {str(judge.get('sentence') or '').rstrip('.')}."
         )
-    if telling.shown not in telling.moved:
-        return _alone(one)
-    return _moved(telling, one)
+    return f"{said} Read it with care: see the judge." if gate == "caution" else said
+
+
+def _is_blocked(judge: Mapping[str, Any] | None) -> bool:
+    return judge is not None and judge.get("gate") == "block"
+
+
+def _too_little(telling: Telling) -> str:
+    if _shown(telling) is None:
+        return _nothing(telling)
+    return (
+        f"Too little data to rank {len(telling.words)} traits: {lacking(telling)}. Ask for more "
+        "comparisons (--N) or fewer traits (--traits)."
+    )
 
 
 def _nothing(telling: Telling) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.evaluation.judging_reliability import judge_caveats
 from core.evaluation.results import BASE, NEUTRAL, PROMPTED, Cell, in_order, shown_share
 from core.evaluation.sensitive import TALKS_PAST, VOICE_SHOWS
 from core.evaluation.trait_lights import find
@@ -146,9 +147,8 @@ def on_judge(rows: Sequence[Row], record: Mapping[str, Any] | None) -> list[str]
         return []
     graded = [row for row in rows if row["kind"] == "trait"]
     unscored = sum("unscored" in row for row in graded)
-    told = [str(record[name]) for name in ("family_warning", "sentence") if record.get(name)]
     return [
-        *told,
+        *judge_caveats(record),
         f"The judge graded {len(graded) - unscored} of {len(graded)} answers; {unscored} verdicts could "
         "not be read and count for nothing. The headline rests on what the classifier hears.",
     ]

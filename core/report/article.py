@@ -50,8 +50,12 @@ def standfirst(material: Material) -> str:
 
 
 def may_lead(result: EvalResult) -> bool:
-    """Whether a result may speak: complete, and by people, by a measure, or by a judge that passed."""
-    passed = result.kind == "rate" or result.judge is None or result.judge.get("gate") == "pass"
+    """Whether a result may speak: complete, and by people, by a measure, or by a judge that passed.
+
+    Of traits the headline is by what hears the character, whatever judge graded beside it.
+    """
+    by_judge = result.kind not in ("rate", "traits") and result.judge is not None
+    passed = not by_judge or (result.judge or {}).get("gate") == "pass"
     return passed and result.complete
 
 

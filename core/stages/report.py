@@ -17,7 +17,7 @@ from core.report.model import Report
 from core.report.page import page_of
 from core.report.sections import Material
 from core.settings import PROJECT, Settings, redact
-from core.stages.evals.gate import present_judge
+from core.stages.evals.gate import present
 from core.stages.evals.keeping import latest
 from core.stages.report_sources import data_sheet, learned, read_object
 from core.store.jsonl import write_atomic, write_json
@@ -89,12 +89,9 @@ def _roots(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _results(run: Run) -> dict[str, EvalResult]:
-    """The newest result of each kind, with its rows, and its judge as people's votes have it by now."""
+    """The newest result of each kind, with its rows, as it reads after people's votes."""
     found = {kind: latest(run, kind) for kind in KINDS}
-    for kind, result in found.items():
-        if result and result.judge and kind != "rate":
-            result.judge = present_judge(run, result.judge)
-    return {kind: result for kind, result in found.items() if result}
+    return {kind: present(run, result) for kind, result in found.items() if result}
 
 
 def _date(at: float) -> str:

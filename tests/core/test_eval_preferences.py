@@ -63,8 +63,8 @@ def test_known_strengths_and_shifts_are_recovered_through_answers_and_verdicts(t
     bold = result.find("shift", group="bold", versus="base")[0]
     assert bold.low is not None and bold.high is not None
     assert bold.low <= 1.2 * ELO <= bold.high
-    assert result.headline.startswith("More bold, less formal; 2 of 12 traits moved")
-    assert "1200 comparisons each over 110 prompts" in result.headline
+    assert result.details["found"].startswith("More bold, less formal; 2 of 12 traits moved")
+    assert "1200 comparisons each over 110 prompts" in result.details["found"]
 
 
 def _array(values: list[float]) -> Any:
@@ -77,8 +77,9 @@ def test_two_models_alike_show_no_shift_beyond_chance(tmp_path: Path) -> None:
     base, tuned = Player("parrot", strengths=BEFORE), Player("other", strengths=BEFORE, luck="another")
     result = measured(a_session(tmp_path), base, tuned)
     assert not moved(result)
-    assert result.headline.startswith("No trait moved more than chance allows (12 traits, 600 comparisons")
-    assert "would have shown" in result.headline
+    found = result.details["found"]
+    assert found.startswith("No trait moved more than chance allows (12 traits, 600 comparisons")
+    assert "would have shown" in found
     assert result.details["agreement"]["tuned"]["without_noise"] > 0.8
 
 
@@ -143,16 +144,18 @@ def test_what_is_known_of_the_judge_stands_in_the_result(tmp_path: Path) -> None
     result = measured(a_session(tmp_path), Player("parrot"), count=60)
     assert result.judge is not None
     assert result.judge["model"] == "fake/judge" and result.judge["gate"] == "unmeasured"
+    assert any(caveat.startswith("fake/judge judged. ") for caveat in result.caveats)
 
 
 def test_a_judge_that_failed_its_test_claims_nothing(tmp_path: Path) -> None:
     result = measured(a_session(tmp_path), Player("parrot"), count=120)
+    assert result.headline.startswith("Nothing is claimed, because the judge was not tested")
     empty = Telling("pirate", "judge", "feel", WORDS, (), {}, {}, {})
     blocked = {"gate": "block", "sentence": "It names the better answer no more often than a coin."}
     assert headline(empty, blocked).startswith(
         "Nothing is claimed, because the judge did not pass its test"
     )
-    assert "coin" in headline(empty, blocked) and "Nothing is claimed" not in result.headline
+    assert "coin" in headline(empty, blocked)
 
 
 # ---- asking the model itself, by letter
@@ -254,7 +257,9 @@ def test_a_word_marked_before_looking_is_tested_apart_from_the_others(tmp_path: 
 def test_a_lone_model_is_ranked_without_shifts(tmp_path: Path) -> None:
     result = measured(a_session(tmp_path), Player("parrot", strengths=BEFORE), count=600)
     assert not result.find("shift", versus="base")
-    assert result.headline.startswith("base: most ") and result.details["ranking"][0]["shift"] is None
+    assert (
+        result.details["found"].startswith("base: most ") and result.details["ranking"][0]["shift"] is None
+    )
 
 
 def test_every_number_comes_with_its_prompts_and_an_interval_or_the_reason_for_none(tmp_path: Path) -> None:

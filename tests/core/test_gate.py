@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from core.evaluation.ratings import Vote, calibrated, duel_id
-from core.evaluation.results import EvalResult
+from core.evaluation.results import Cell, EvalResult
 from core.settings import Settings
-from core.stages.evals.gate import human_gate, present_judge
+from core.stages.evals.gate import human_gate, present, present_judge
 from core.stages.evals.keeping import keep
 from core.store.jsonl import append_rows
 from core.store.runs import Run, open_run
@@ -144,6 +144,20 @@ def test_votes_that_came_later_change_what_a_result_says_of_its_judge(settings: 
     assert now["gate"] == "block" and "own position bias" in now["sentence"]
     assert now["sentence"].startswith(f"{JUDGE} agrees with people hardly more")
     assert present_judge(run, now) == now
+
+
+def test_a_headline_follows_the_votes_in_either_direction(settings: Settings) -> None:
+    rate = Cell("win rate", 0.9, 0.8, 0.95, 40, "share", "trait strength", "tuned", "base")
+    coherence = EvalResult("coherence", "pirate", "run", "Pirate wins.", [rate])
+    preferences = EvalResult("preferences", "pirate", "run", "More bold.", details={"found": "More bold."})
+    known = {"model": JUDGE, "family_warning": None, "sentence": "Measured.", "by": "text"}
+    for gate, share in (("pass", 0.05), ("block", 0.95)):
+        coherence.judge = preferences.judge = known | {"gate": gate}
+        run = judged_run(settings, agreed(120, share))
+        now, then = present(run, coherence), present(run, preferences)
+        assert ("90 %" in now.headline, now.headline.startswith("No verdict")) == (share > 0.5, share < 0.5)
+        assert (then.headline == "More bold.") is (share > 0.5)
+        (run.folder / "ratings" / "votes.jsonl").unlink()
 
 
 def test_too_few_votes_leave_a_judge_as_it_was_measured(settings: Settings) -> None:

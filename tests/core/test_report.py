@@ -94,6 +94,12 @@ def test_a_judge_that_did_not_pass_its_gate_never_leads(home: Settings) -> None:
         assert f"Its gate says “{gate}”" in page_of(report)
 
 
+def test_what_a_classifier_hears_leads_whatever_judge_graded_beside_it(home: Settings) -> None:
+    traits = eval_results.traits()
+    traits.judge = {"model": "local/smollm2-135m", "gate": "block", "sentence": "It guesses."}
+    assert made_of(home, traits).standfirst == traits.headline
+
+
 def test_an_incomplete_evaluation_neither_leads_nor_hides_that_it_is(home: Settings) -> None:
     traits = eval_results.traits()
     traits.complete, traits.missing = False, {"budget": 12}

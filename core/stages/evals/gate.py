@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from core.evaluation import coherence_telling, preference_telling
 from core.evaluation.ratings import QUESTIONS, Verdict, Vote, calibrated, duel_id, standing
+from core.evaluation.results import EvalResult
 from core.stages.evals.keeping import results_of
 from core.store.jsonl import Row, read_rows
 from core.store.runs import Run
@@ -52,6 +55,27 @@ def verdict_of(row: Row) -> Verdict | None:
     both = (orders[0], orders[1]) if len(orders) == 2 else None
     who = str(row.get("speaker", "")), str(row.get("versus", ""))
     return Verdict(pair, str(row["prompt"]), question, row["outcome"], both, *who)
+
+
+def present(run: Run, result: EvalResult) -> EvalResult:
+    """A result as it reads today: its judge as people's votes have it by now, and a headline to match.
+
+    Raises RunError as `human_gate` does.
+    """
+    if result.judge is None or result.kind == "rate":
+        return result
+    judge = present_judge(run, result.judge)
+    changed = judge["gate"] != result.judge.get("gate")
+    return replace(result, judge=judge, headline=_headline(result, judge) if changed else result.headline)
+
+
+def _headline(result: EvalResult, judge: Mapping[str, Any]) -> str:
+    if result.kind == "coherence":
+        return coherence_telling.headline(result.constitution, result.cells, judge)
+    if result.kind == "preferences" and result.details.get("found"):
+        return preference_telling.guarded(str(result.details["found"]), judge)
+    # Elsewhere a judge stands beside what leads.
+    return result.headline
 
 
 def present_judge(run: Run, judge: Mapping[str, Any]) -> dict[str, Any]:

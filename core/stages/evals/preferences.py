@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import RunError
 from core.evaluation.judging import TIE, Choice, Question, Verdict, ask_which_word, both_orders
+from core.evaluation.judging_reliability import judge_caveats
 from core.evaluation.preference_details import agreement_words, compared, details_of, main_speaker
 from core.evaluation.preference_ranking import agreement, rank
 from core.evaluation.preference_shifts import shifts
@@ -20,6 +21,7 @@ from core.evaluation.preference_telling import (
     Telling,
     caveats,
     cells_of,
+    claim,
     headline,
 )
 from core.evaluation.preferences import (
@@ -176,11 +178,12 @@ def _result(
         headline(telling, record),
         cells_of(telling),
         rows,
-        [*_trained_caveat(plan), *caveats(telling)],
+        [*_trained_caveat(plan), *(judge_caveats(record) if record else ()), *caveats(telling)],
         {one.label: one.as_dict() for one in plan.speakers},
         record,
         settings=_settings(job, plan),
-        details=details_of(telling),
+        # What the judge may or may not say can change with people's votes.
+        details=details_of(telling) | {"found": claim(telling)},
         prompts_sha256=content_hash([prompt.text for prompt in plan.prompts]),
         prompts=len({one.prompt for one in plan.comparisons}),
         seed=job.sampling.seed or 0,
