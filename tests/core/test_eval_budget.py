@@ -13,7 +13,10 @@ from core.errors import SettingsError
 from core.settings import load_settings
 from core.store.price_table import PriceTable
 
-WORDS = "eval capability --constitution pirate --model fake/parrot --tuned http://127.0.0.1:9/v1#grown --limit 2"
+WORDS = (
+    "eval capability --constitution pirate --model fake/parrot --tuned http://127.0.0.1:9/v1#grown "
+    "--limit 2"
+)
 
 
 def test_a_limit_with_an_unpriced_model_is_refused_before_anybody_is_asked(
