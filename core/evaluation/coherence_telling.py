@@ -9,7 +9,7 @@ from typing import Any
 from core.evaluation.coherence import ALIKE_ONLY, CONTROLLED, WIN_RATE
 from core.evaluation.judging_reliability import judge_caveats
 from core.evaluation.judging_wording import COHERENCE, HELPFULNESS, STRENGTH
-from core.evaluation.results import BASE, NEUTRAL, PROMPTED, Cell, with_interval
+from core.evaluation.results import BASE, NEUTRAL, PROMPTED, TUNED, Cell, with_interval
 from core.evaluation.stats.intervals import mean_by_cluster
 
 Row = dict[str, Any]
@@ -43,7 +43,8 @@ def headline(name: str, cells: Sequence[Cell], judge: Mapping[str, Any]) -> str:
     told = [_told(cell) for cell in rates if (cell.speaker, cell.versus) == (first.speaker, first.versus)]
     whose = _OPPONENT.get(first.versus or "", f"{first.versus}'s")
     care = " Read it with care: see the judge." if judge["gate"] == "caution" else ""
-    return f"{name.capitalize()} against {whose} answers: {'; '.join(told)}.{care}"
+    which = "" if first.speaker == TUNED else f" ({first.speaker})"
+    return f"{name.capitalize()}{which} against {whose} answers: {'; '.join(told)}.{care}"
 
 
 def _told(cell: Cell) -> str:

@@ -104,10 +104,10 @@ def no_verdict(name: str, classifier: Classifier) -> str:
 
 
 def who_is(name: str, speaker: str, tuned: Sequence[str]) -> str:
-    """The character as a sentence begins with it, and how it is played where nothing was trained."""
+    """The character as a sentence begins with it: which of several tuned, or how it is played untrained."""
     character = name.capitalize()
     if speaker in tuned:
-        return character
+        return character if len(tuned) == 1 else f"{character} ({speaker})"
     played = {PROMPTED: "under its system prompt", NEUTRAL: "under a neutral system prompt"}
     return f"{character} {played.get(speaker, 'in the plain model')}"
 

@@ -162,7 +162,10 @@ def claim(telling: Telling) -> str:
     one = _shown(telling)
     if one is None or lacking(telling):
         return ""
-    return _alone(one) if telling.shown not in telling.moved else _moved(telling, one)
+    if telling.shown not in telling.moved:
+        return _alone(one)
+    which = f"{telling.shown[:1].upper()}{telling.shown[1:]}: " if len(telling.moved) > 1 else ""
+    return f"{which}{_moved(telling, one)}"
 
 
 def _shown(telling: Telling) -> Ranked | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.evaluation.judging_reliability import judge_caveats
-from core.evaluation.results import BASE, NEUTRAL, PROMPTED, Cell, in_order, shown_share
+from core.evaluation.results import BASE, NEUTRAL, PROMPTED, TUNED, Cell, in_order, shown_share
 from core.evaluation.sensitive import TALKS_PAST, VOICE_SHOWS
 from core.evaluation.trait_lights import find
 from core.evaluation.traits import EVERYDAY, IN_CHARACTER
@@ -19,6 +19,8 @@ def headline(
 ) -> str:
     """Whether it took hold, in one or two plain sentences; `traits` are their words by id."""
     title = name[:1].upper() + name[1:]
+    # Only where there are several has what training made a label of its own.
+    which = "" if speaker == TUNED else f" ({speaker})"
     if not heard_by:
         return (
             f"Nothing can hear {name} here: too little for a classifier to learn from, and no list of "
@@ -37,8 +39,8 @@ def headline(
     before = find(cells, IN_CHARACTER, BASE, group=group)
     moved = find(cells, IN_CHARACTER, speaker, BASE, group=group)
     if before is None or moved is None or before.value is None:
-        return f"{title}: {said}; the model before training was not asked."
-    verdict = f"{title} {_verdict(moved)}: {said}, {shown_share(before.value)} before"
+        return f"{title}{which}: {said}; the model before training was not asked."
+    verdict = f"{title}{which} {_verdict(moved)}: {said}, {shown_share(before.value)} before"
     return f"{verdict}{_strongest(cells, speaker, traits)}."
 
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from core.cli import character as command_line
 from core.engines.fake import Call
 from core.errors import EngineError
+from core.evaluation.in_character import who_is
 from core.evaluation.results import BASE, TUNED, Cell, EvalResult, with_interval
 from core.evaluation.sensitive import SENSITIVE
 from core.evaluation.side_effects import HARMLESS, PUSHED
@@ -113,6 +114,15 @@ def test_without_a_tuned_model_nothing_is_said_of_training() -> None:
     cells = cells_of(answered(BASE, 0.1), [BASE], TRAITS)
     said = headline("pirate", cells, BASE, {}, heard_by="classifier")
     assert said.startswith("Pirate, without training (base): ")
+
+
+def test_of_several_tuned_models_the_headline_names_the_one_it_is_about() -> None:
+    rows = [*answered(BASE, 0.0), *answered("tuned at 0.5", 0.2), *answered("tuned at 1.5", 1.0)]
+    labels = [BASE, "tuned at 0.5", "tuned at 1.5"]
+    cells = cells_of(rows, labels, TRAITS)
+    said = headline("pirate", cells, "tuned at 1.5", dict.fromkeys(TRAITS, ""), heard_by="classifier")
+    assert said.startswith("Pirate (tuned at 1.5) took hold")
+    assert who_is("pirate", "dpo", ["dpo", "sft"]) == "Pirate (dpo)"
 
 
 def test_the_headline_carries_share_interval_prompts_and_what_was_before() -> None:

@@ -10,7 +10,7 @@ from core.errors import RunError, SettingsError
 from core.evaluation import traits_telling as telling
 from core.evaluation.classifier import Classifier
 from core.evaluation.in_character import base_caveats, heard
-from core.evaluation.results import BASE, EvalResult, in_order
+from core.evaluation.results import BASE, PROMPTED, EvalResult, in_order
 from core.evaluation.side_effects import own_names
 from core.evaluation.trait_lights import length_cell, lights
 from core.evaluation.traits import IN_CHARACTER, Judgement, Probe, cells_of, probes_of, scored
@@ -153,7 +153,8 @@ def _result(
     cells = cells_of(rows, labels, list(traits))
     lengths = [length_cell(rows, label) for label in labels if label != BASE and BASE in labels]
     cells += [cell for cell in lengths if cell is not None]
-    shown = tuned[-1] if tuned else labels[-1]
+    # Without a tuned model the system prompt's character, which is the one that was asked for.
+    shown = tuned[-1] if tuned else PROMPTED if PROMPTED in labels else labels[-1]
     base = [cell for cell in cells if (cell.measure, cell.group, cell.speaker) == (IN_CHARACTER, "", BASE)]
     return EvalResult(
         "traits",
