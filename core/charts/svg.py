@@ -17,7 +17,7 @@ from core.charts.plot import Axis, Dots, Mark, Plot, Stack, Track, Tracks
 from core.charts.words import clean, named, number, short
 
 FONT_PX = 13
-LETTER_PX = 6.6
+LETTER_PX = 7.1
 WIDE, NARROW = 660, 340
 KEY_PX = 19
 AXIS_PX = 22

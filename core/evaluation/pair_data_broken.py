@@ -122,10 +122,11 @@ def _held_out(data: Data) -> Check:
     found = {texts[one] for one, _ in asked_before(texts, data.held_out)}
     places = [number for number, pair in enumerate(data.pairs) if pair.asked in found]
     status: Status = "pass" if not found else "warn"
+    are = "is" if len(found) == 1 else "are"
     return Check(
         "held-out prompts",
         status,
-        f"{len(found)} of {len(texts)} prompts are among those that evaluation asks.",
+        f"{len(found)} of {len(texts)} prompts {are} among those that evaluation asks.",
         ""
         if not found
         else "Take them out of training, or evaluation will praise what was learned by heart.",

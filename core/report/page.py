@@ -84,10 +84,15 @@ def _items(block: Items) -> str:
     return f"<{name}>{''.join(f'<li>{escaped(told_text(item))}</li>' for item in block.items)}</{name}>"
 
 
+def left_out(count: int) -> str:
+    """How many rows of a chart are not drawn, in a sentence."""
+    return "One that moved less is left out." if count == 1 else f"{count} that moved less are left out."
+
+
 def _picture(block: Picture) -> str:
     chart = block.chart
     assert chart.plot is not None
-    more = f" The {chart.more} that moved less are left out." if chart.more else ""
+    more = f" {left_out(chart.more)}" if chart.more else ""
     sentence = escaped(chart.sentence + more)
     picture = pictures_of(chart.plot, f"{chart.title}. {chart.sentence}")
     title = f"<h3>{escaped(chart.title)}</h3>" if chart.title else ""

@@ -126,8 +126,9 @@ def _judge(result: EvalResult) -> list[Block]:
     model, said = result.judge.get("model") or "unknown", result.judge.get("sentence") or ""
     warning = result.judge.get("family_warning") or ""
     gate = str(result.judge.get("gate") or "unmeasured")
-    held = "" if gate == "pass" else f" Its gate says “{gate}”, so these verdicts carry no headline."
-    return [Para(f"Judge: {model}. {said}{held} {warning}".strip(), quiet=True)]
+    held = "" if gate == "pass" else f"Its gate says “{gate}”, so these verdicts carry no headline."
+    told = (f"Judge: {model}", str(said), held, str(warning))
+    return [Para(" ".join(f"{one.strip().rstrip('.')}." for one in told if one.strip()), quiet=True)]
 
 
 def _checks(result: EvalResult) -> list[Block]:
