@@ -152,14 +152,14 @@ def _kept_for_evaluation(settings: Settings) -> list[str]:
 def _pairs_of(run: Run, avoided: set[str]) -> Iterator[Row]:
     """The telling pairs of a run, then of its trial: the first sample of each prompt before the second."""
     for one in (run, Run(run.folder / "trial")):
-        sources = _sources(one)
+        sources = plain_sources(one)
         if sources is None:
             continue
         some = _some_of(sources, avoided)
         rows = [
             row
             for row in pair_rows(one, some, PairJob(), lambda prompt, row: 0)
-            if _is_telling(row["dropped"])
+            if is_telling(row["dropped"])
         ]
         yield from sorted(rows, key=lambda row: row["sample"])
 
@@ -191,11 +191,12 @@ def _some_of(sources: Sources, avoided: set[str]) -> Sources:
     return Sources(_Some(sources.teacher.folder, first), _Some(sources.student.folder, first))
 
 
-def _is_telling(dropped: str | None) -> bool:
+def is_telling(dropped: str | None) -> bool:
+    """Whether a pair tells the character from a plain answer, whatever training makes of it."""
     return dropped is None or dropped.startswith(STILL_TELLING)
 
 
-def _sources(run: Run) -> Sources | None:
+def plain_sources(run: Run) -> Sources | None:
     """The teacher and the plain student used last; an answer under an adapter is nobody's plain answer."""
     if not (run.folder / "run.json").is_file():
         return None

@@ -25,15 +25,14 @@ from core.names import ModelName, parse_model, safe_slug
 from core.stages.defaults import PROVIDER
 from core.stages.distillation import Sources
 from core.stages.dpo_data import PairJob, pair_rows
+from core.stages.evals.classifying import is_telling, plain_sources
 from core.stages.evals.gate import human_gate
 from core.stages.evals.judging import checked_by, verdict_asks, verdicts, with_reading
 from core.stages.evals.session import VERDICTS, Session, Side, Speaker
 from core.store.jsonl import Row, write_json
-from core.store.runs import AnswerSet, Run
+from core.store.runs import Run
 
 LOCAL_PAIRS, PAIRS = 24, 40
-# Pairs that training drops for their length are as telling as any.
-_STILL_TELLING = ("cut off", "too long")
 
 
 async def judge_record(
@@ -128,7 +127,7 @@ def known_pairs(session: Session, count: int) -> list[Known]:
     One a prompt, the first ones in the plan's order.
     """
     for run in _runs(session.run):
-        sources = _sources(run)
+        sources = plain_sources(run)
         rows = _telling(run, sources) if sources else []
         if rows:
             return known_of(rows, count)
@@ -138,7 +137,7 @@ def known_pairs(session: Session, count: int) -> list[Known]:
 def _telling(run: Run, sources: Sources) -> list[Row]:
     first: dict[str, Row] = {}
     for row in pair_rows(run, sources, PairJob(), lambda prompt, answer: 0):
-        if row["dropped"] is None or str(row["dropped"]).startswith(_STILL_TELLING):
+        if is_telling(row["dropped"]):
             first.setdefault(row["prompt"], row)
     return list(first.values())
 
@@ -146,17 +145,6 @@ def _telling(run: Run, sources: Sources) -> list[Row]:
 def _runs(run: Run | None) -> list[Run]:
     found = [run, Run(run.folder / "trial")] if run is not None else []
     return [one for one in found if (one.folder / "run.json").is_file()]
-
-
-def _sources(run: Run) -> Sources | None:
-    teachers = [one for one in run.answer_sets("teacher") if _is_plain(one)]
-    students = [one for one in run.answer_sets("student") if _is_plain(one)]
-    return Sources(teachers[0], students[0]) if teachers and students else None
-
-
-def _is_plain(answers: AnswerSet) -> bool:
-    """Whether no adapter was worn: an adapter's answer is nobody's plain one."""
-    return not answers.settings.get("engine", {}).get("adapter") and answers.used_at > 0
 
 
 def teachers_of(run: Run | None) -> list[ModelName]:
