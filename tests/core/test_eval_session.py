@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from core.cli import character
 from core.engines.fake import FakeEngine
 from core.errors import EngineError, SettingsError
 from core.evaluation.results import Cell, EvalResult, in_order, with_interval
@@ -21,6 +24,7 @@ from core.stages.evals.speakers import Cast, labelled, speakers_of
 from core.store.library import Library
 from core.store.price_table import PriceTable
 from core.store.runs import open_run
+from tests.core.eval_kit import taught
 
 SAMPLING = Sampling(max_tokens=40, seed=1)
 
@@ -143,3 +147,13 @@ def test_a_result_is_read_back_as_it_was_kept(tmp_path: Path) -> None:
     read = latest(now.run, "traits")
     assert read is not None and read.cells == [cell] and read.rows[0]["text"] == "Arr"
     assert with_interval(cell) == "+50 points (20 to 80, 20 prompts)"
+
+
+def test_of_all_characters_those_without_pairs_are_left_out_and_named(tmp_path: Path) -> None:
+    taught(tmp_path)
+    words = ["eval", "data", "--constitution", "all", "--json", "--data", str(tmp_path)]
+    done = CliRunner().invoke(character, words)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert done.exit_code == 3 and told["status"] == "incomplete"
+    assert [one["constitution"] for one in told["results"]] == ["pirate"] and "headline" not in told
+    assert "sarcasm is left out: sarcasm has no pairs yet" in done.stderr

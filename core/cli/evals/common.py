@@ -22,10 +22,10 @@ from core.cli.options import (
     run_option,
     stacked,
 )
-from core.cli.output import Bar, Result, finish, merge, say
+from core.cli.output import Bar, Result, finish, merge, say, whisper
 from core.cli.select import names_of
 from core.cli.telling import figures_of
-from core.errors import SettingsError
+from core.errors import ModelError, RunError, SettingsError
 from core.evaluation.results import Cell, EvalResult, with_interval
 from core.jobs import ProgressReporter
 from core.names import ModelName, parse_model
@@ -150,14 +150,36 @@ def run_kind(kind: Kind, flags: dict[str, Any]) -> None:
         return
     settings = load_settings(data=flags["data"])
     ledger = Ledger(flags["budget"])
-    total: Result | None = None
-    for name in names_of(flags["constitution"], settings):
-        one = _one(kind, name, flags, ledger, settings)
-        if total is None:
-            total = one
-        else:
-            merge(total, one)
-    finish(total or Result("eval"), as_json=flags["as_json"])
+    names, found = names_of(flags["constitution"], settings), list[Result]()
+    for name in names:
+        try:
+            found.append(_one(kind, name, flags, ledger, settings))
+        except (RunError, ModelError) as error:
+            # One of many that has no pairs or no adapter yet is no reason to leave out the others.
+            if len(names) == 1:
+                raise
+            whisper(f"{name} is left out: {error}")
+    finish(_together(kind, names, found), as_json=flags["as_json"])
+
+
+# What `--json` says of one character only.
+OWN = ("constitution", "headline", "cells")
+
+
+def _together(kind: Kind, names: Sequence[str], found: Sequence[Result]) -> Result:
+    """One result of all characters; not done where some were left out."""
+    results = [{name: one.more.get(name) for name in OWN} | {"run": one.run} for one in found]
+    total = found[0] if found else Result(f"eval {kind.name}", status="failed")
+    for one in found[1:]:
+        merge(total, one)
+    if len(names) > 1:
+        # A sentence of one character is not said of all.
+        total.more = {name: value for name, value in total.more.items() if name not in OWN}
+        total.more["results"] = results
+    if len(found) < len(names):
+        say(f"{len(names) - len(found)} of {len(names)} characters were left out; why is said above.")
+        total.status = "incomplete" if found else "failed"
+    return total
 
 
 def _one(kind: Kind, name: str, flags: dict[str, Any], ledger: Ledger, settings: Settings) -> Result:
@@ -278,7 +300,11 @@ def _told(kind: Kind, session: Session, result: EvalResult) -> Result:
         cost_usd=result.cost_usd,
         seconds=result.seconds,
         more=_figures(session)
-        | {"headline": result.headline, "cells": [c.as_dict() for c in result.cells]},
+        | {
+            "constitution": result.constitution,
+            "headline": result.headline,
+            "cells": [c.as_dict() for c in result.cells],
+        },
     )
 
 
