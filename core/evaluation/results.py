@@ -154,7 +154,7 @@ def with_interval(cell: Cell) -> str:
     # A share against somebody is a duel's, not a difference; nor is a ratio one.
     shift = "+" if cell.versus and cell.unit not in ("share", "ratio") and cell.value > 0 else ""
     value = f"{shift}{scale * cell.value:.{_digits(cell)}f}{sign}"
-    about = [f"{cell.n} prompts"] if cell.n else []
+    about = [f"{cell.n} prompt{'' if cell.n == 1 else 's'}"] if cell.n else []
     if cell.low is not None and cell.high is not None:
         low, high = (f"{scale * end:.{_digits(cell)}f}" for end in (cell.low, cell.high))
         about.insert(0, f"{low} to {high}{sign if sign.strip() == '%' else ''}")

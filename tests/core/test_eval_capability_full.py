@@ -218,7 +218,8 @@ def test_what_lm_eval_cannot_measure_is_refused_before_anything_runs(tmp_path: P
     two = BenchmarkJob(Cast(SERVER, adapters=("a", "b")), Benchmark(("gsm8k",)))
     bare = BenchmarkJob(Cast(SERVER), Benchmark(("gsm8k",)))
     fake = BenchmarkJob(Cast(ModelName("fake", "parrot")), Benchmark(("gsm8k",)))
-    for one, label in ((two, TUNED), (bare, TUNED), (fake, BASE)):
+    unheard = BenchmarkJob(Cast(SERVER, strengths=(0.5,), tuned=GROWN), Benchmark(("gsm8k",)))
+    for one, label in ((two, TUNED), (bare, TUNED), (fake, BASE), (unheard, TUNED)):
         with pytest.raises(SettingsError):
             subject_of(one, label, settings, "pirate")
 

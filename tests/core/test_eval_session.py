@@ -147,6 +147,7 @@ def test_a_result_is_read_back_as_it_was_kept(tmp_path: Path) -> None:
     read = latest(now.run, "traits")
     assert read is not None and read.cells == [cell] and read.rows[0]["text"] == "Arr"
     assert with_interval(cell) == "+50 points (20 to 80, 20 prompts)"
+    assert with_interval(Cell("m", 0.5, 0, 1, 1)) == "50 % (0 to 100 %, 1 prompt)"
 
 
 def test_of_all_characters_those_without_pairs_are_left_out_and_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from core.evaluation.benchmarks import PATHS, Api, Benchmark, Subject
 from core.evaluation.results import BASE, TUNED
 from core.names import ALIASES, ModelName
 from core.settings import Secret, Settings
-from core.stages.evals.speakers import Cast, own_adapter
+from core.stages.evals.speakers import Cast, check_tuned, own_adapter
 from core.stages.self_engine import NONE
 
 AT_ONCE = 8
@@ -50,6 +50,7 @@ def subject_of(
 
 
 def _require_one(cast: Cast) -> None:
+    check_tuned(cast)
     if len(cast.adapters) > 1 or len(cast.strengths) > 1:
         raise SettingsError(
             "lm-eval measures one tuned model a run: give one --adapter and one --strength."

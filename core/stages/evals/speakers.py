@@ -98,7 +98,7 @@ def _neutral(settings: Settings) -> Constitution:
 
 
 def _tuned(cast: Cast, session: Session) -> list[Speaker]:
-    _check_tuned(cast)
+    check_tuned(cast)
     if cast.tuned is not None:
         return [Speaker(TUNED, cast.tuned, open_engine(cast.tuned, session.settings))]
     if cast.adapters == (NONE,):
@@ -121,7 +121,7 @@ def _tuned(cast: Cast, session: Session) -> list[Speaker]:
     ]
 
 
-def _check_tuned(cast: Cast) -> None:
+def check_tuned(cast: Cast) -> None:
     """Raises SettingsError for wishes that would go unheard: a figure must be of what was asked for."""
     problems: list[str] = []
     if cast.tuned is not None and cast.adapters:
