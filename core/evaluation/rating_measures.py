@@ -200,7 +200,7 @@ def _of_judge(votes: Sequence[Vote], verdicts: Sequence[Verdict], found: Calibra
 
 
 def _consistency(verdicts: Sequence[Verdict]) -> Cell:
-    """How often the judge said the same in both orders, of all that it judged under this question."""
+    """How often the judge said the same in both orders, among these verdicts."""
     both = [(one.prompt, one.orders) for one in verdicts if one.orders and "unscored" not in one.orders]
     found = position_consistency(
         [orders[0] for _, orders in both], [orders[1] for _, orders in both], [prompt for prompt, _ in both]
@@ -210,7 +210,7 @@ def _consistency(verdicts: Sequence[Verdict]) -> Cell:
 
 def _judged_rate(verdicts: Sequence[Verdict]) -> Cell:
     found = mean_by_cluster([SCORES[one.outcome] for one in verdicts], [one.prompt for one in verdicts])
-    note = "of all that it judged of these two"
+    note = "of all that it judged of these two" if verdicts else "nothing that people compared was judged"
     return _cell("win rate", found, speaker=JUDGE, group="by the judge", note=note)
 
 

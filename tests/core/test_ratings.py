@@ -337,6 +337,8 @@ def test_nobody_has_rated_is_said_and_not_counted() -> None:
     found = measured([], [], question="character", judge="fake/judge")
     assert found.headline == "Nobody has rated a pair yet."
     assert found.calibration is not None and found.calibration.gate == "too few"
+    rate = cell(found, "win rate", group="by the judge")
+    assert rate.value is None and rate.note == "nothing that people compared was judged"
 
 
 # ---- the result and the verb
