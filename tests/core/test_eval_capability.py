@@ -297,6 +297,15 @@ def test_what_two_engines_know_is_found_again(
     assert one(result.cells, "tuned", "base").excludes_zero and "lost" in result.headline
 
 
+def test_a_control_asked_alone_is_what_the_headline_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARACTER_FAKE_ENGINE", "1")
+    alone = CapabilityJob(Cast(ModelName("fake", "parrot"), ("none",), controls=("neutral",)), limit=20)
+    said = asyncio.run(evaluate_capability(alone, session(tmp_path))).headline
+    assert "of 20 questions right" in said and "neutral" in said.lower()
+
+
 def test_letters_are_asked_for_where_engines_tell_probabilities(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

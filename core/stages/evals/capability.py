@@ -20,11 +20,11 @@ from core.evaluation.capability import (
     smallest_change,
 )
 from core.evaluation.capability_items import Item, items_of
-from core.evaluation.results import BASE, EvalResult
+from core.evaluation.results import EvalResult
 from core.names import PROVIDERS
 from core.records import content_hash
 from core.stages.evals.session import Ask, Session, Side, Speaker
-from core.stages.evals.speakers import Cast, speakers_of, tuned_of
+from core.stages.evals.speakers import Cast, base_of, speakers_of, tuned_of
 
 ITEMS = Path(__file__).parents[2] / "evaluation" / "data" / "capability.jsonl"
 MAX_TOKENS, LOCAL_MAX_TOKENS = 256, 32
@@ -111,7 +111,7 @@ def _result(
     rows: list[dict[str, Any]],
 ) -> EvalResult:
     cells, tuned = cells_of(rows), [speaker.label for speaker in tuned_of(speakers)]
-    shown = tuned[-1] if tuned else BASE
+    shown = tuned[-1] if tuned else (base_of(speakers) or speakers[0]).label
     return EvalResult(
         "capability",
         session.constitution.name,
