@@ -11,6 +11,7 @@ from app.check_kinds import About
 from app.check_reads import Kept, rows_of
 from app.check_rows import ORDERS, Exchange, Said, Wish, compared_of, exchanges_of, groups_of, is_judged
 from app.check_words import group_words, sentence_of, titles_of, who
+from app.launch_quote import sentence_case
 from app.widgets import answer_text, plain
 from app.wording import counted
 from core.constitution import Constitution
@@ -134,7 +135,7 @@ def draw_exchange(about: About, one: Exchange, titles: dict[str, str]) -> None:
             told = [group_words(group, about.kind, titles) for group in known]
             told += [f"the talk began with: {one.began}"] if one.began else []
             if told:
-                st.caption(plain(" · ".join(told)))
+                st.caption(plain(sentence_case(" · ".join(told))))
         if one.left is None:
             draw_said(one.right)
             return

@@ -96,3 +96,4 @@ def open_rows(about: About, key: str) -> None:
     source = clicked(state.widget(key))
     if source is not None:
         show_group(about, source.group, source.versus if about.judged else source.speaker)
+        state.say_once("The answers behind it stand below the chart.", ":material/arrow_downward:")

@@ -1,4 +1,4 @@
-"""What only one kind of evaluation has to show: the data check's findings, each with what to do."""
+"""What only one kind of evaluation has to show: the data check's findings, the traits' lights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.launch_quote import sentence_case
 from app.widgets import answer_text, plain
 from app.wording import counted
 from core.diff import Span
@@ -17,13 +18,50 @@ STATUSES = {
     "warn": ":orange[:material/warning: Look at this]",
 }
 SHOWN = 3
+# The worst first; a light that is none of these was measured on too few prompts.
+LIGHTS = {
+    "red": ":red[:material/error: Worse]",
+    "amber": ":orange[:material/warning: Watch]",
+    "unclear": ":gray[:material/help: Too few to tell]",
+    "green": ":green[:material/check_circle: Fine]",
+}
 
 
 def draw_details(result: EvalResult) -> None:
-    """The findings of a data check; nothing for other kinds."""
+    """The findings of a data check, the lights of the traits; nothing for other kinds."""
+    lights = result.details.get("lights")
+    if isinstance(lights, list):
+        draw_lights([one for one in lights if isinstance(one, Mapping)])
     checks = result.details.get("checks")
     if isinstance(checks, list):
         draw_checks([one for one in checks if isinstance(one, Mapping)])
+
+
+def draw_lights(lights: Sequence[Mapping[str, Any]]) -> None:
+    """What else changed: what is worse or unclear in full, what is fine in one line."""
+    by_colour: dict[str, list[Mapping[str, Any]]] = {colour: [] for colour in LIGHTS}
+    for light in lights:
+        colour = str(light.get("light"))
+        by_colour[colour if colour in LIGHTS else "unclear"].append(light)
+    with st.container(gap="xxsmall"):
+        for colour in ("red", "amber"):
+            for light in by_colour[colour]:
+                st.markdown(f"{LIGHTS[colour]} {light_told(light)}")
+        for colour in ("unclear", "green"):
+            if by_colour[colour]:
+                names = ", ".join(light_name(one).lower() for one in by_colour[colour])
+                told = "\n".join(f"- {light_told(one)}" for one in by_colour[colour])
+                st.markdown(f"{LIGHTS[colour]}: {names}.", help=told)
+
+
+def light_told(light: Mapping[str, Any]) -> str:
+    """A light's name and its sentence."""
+    return f"**{light_name(light)}:** {plain(str(light.get('sentence') or ''))}"
+
+
+def light_name(light: Mapping[str, Any]) -> str:
+    """What a light is about, as a label."""
+    return plain(sentence_case(str(light.get("name") or "")))
 
 
 def draw_checks(checks: Sequence[Mapping[str, Any]]) -> None:
@@ -44,7 +82,7 @@ def draw_check(check: Mapping[str, Any]) -> None:
     with st.container(gap="xxsmall"):
         name = plain(str(check.get("name", "")).capitalize())
         sentence = plain(str(check.get("sentence", "")))
-        st.markdown(f"{STATUSES[str(check.get('status'))]} **{name}** {sentence}")
+        st.markdown(f"{STATUSES[str(check.get('status'))]} **{name}:** {sentence}")
         if check.get("advice"):
             st.caption(plain(str(check["advice"])))
         shown = [one for one in check.get("shown") or () if isinstance(one, Mapping)]

@@ -28,6 +28,7 @@ from app.check_kinds import About
 from app.check_reads import adapters_of, has_judge_key, judge_records
 from app.check_standing import draw_standing
 from app.check_words import CONTROL_WORDS
+from app.launch_quote import sentence_case
 from app.widgets import plain
 
 STAGE_WORDS = {
@@ -124,7 +125,7 @@ def draw_controls() -> None:
         selection_mode="multi",
         default=CONTROLS,
         key=CONTROL,
-        format_func=lambda one: CONTROL_WORDS[str(one)],
+        format_func=lambda one: sentence_case(CONTROL_WORDS[str(one)]),
         persist_state="session",
         help="Without these nobody could tell training from a good instruction, or from chance.",
     )

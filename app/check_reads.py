@@ -12,6 +12,7 @@ import streamlit as st
 
 from app.reads import library, run_of_character, settings
 from app.wording import counted
+from core.charts.words import named
 from core.constitution import Constitution
 from core.embedded.adapters import adapter_names
 from core.embedded.catalogue import MODELS
@@ -165,13 +166,18 @@ def differing(kept: Kept, others: Sequence[Kept]) -> list[str]:
     """The settings of a result that others have otherwise, in words."""
     mine = kept.result.settings
     found = [
-        f"{name.replace('_', ' ')} {_said(mine[name])}"
+        _compared(kept) if name == "speakers" else f"{name.replace('_', ' ')} {_said(mine[name])}"
         for name in mine
         if name not in UNTOLD and _differs(mine[name], name, others)
     ]
     if len({one.result.prompts for one in others}) > 1:
         found.insert(0, counted(kept.result.prompts, "prompt"))
     return found[:4]
+
+
+def _compared(kept: Kept) -> str:
+    """Who answered, in few words: "before, told to be it, after at 0.5"."""
+    return ", ".join(named(label) for label in kept.result.speakers)
 
 
 def _differs(value: Any, name: str, others: Sequence[Kept]) -> bool:

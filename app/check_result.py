@@ -110,7 +110,7 @@ def facts(result: EvalResult) -> str:
     models = dict.fromkeys(str(one.get("model") or "") for one in result.speakers.values())
     parts = [counted(result.prompts, "prompt")] if result.prompts else []
     parts += [", ".join(model for model in models if model)] if models else []
-    parts += [f"took {duration(result.seconds)}"] if result.seconds else []
+    parts += [f"took {duration(result.seconds)}"] if result.seconds >= 1 else []
     parts += [f"cost ${result.cost_usd:,.2f}"] if result.cost_usd else []
     return " · ".join([*parts, ago(time.time() - result.made_at)])
 

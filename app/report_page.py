@@ -107,12 +107,13 @@ def draw_file(name: str, file: Path, parts: dict[About, Kept | None]) -> None:
     """When it was made, whether something newer was measured, and both forms to take along."""
     made = file.stat().st_mtime
     newer = [about.title for about, kept in parts.items() if kept and kept.result.made_at > made]
-    st.subheader(plain(f"The report of {title_of(name)} is there"), anchor=False)
-    st.caption(f"Made {ago(time.time() - made)}.")
+    with st.container(gap="xxsmall"):
+        st.subheader(plain(f"The report of {title_of(name)} is there"), anchor=False)
+        st.caption(f"Made {ago(time.time() - made)}.")
     if newer:
         text = f"Measured since then: {', '.join(newer)}. Make it again to bring that in."
         st.markdown(f":orange[:material/history:] {plain(text)}")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         download("Download the page", file, "text/html", primary=not newer)
         data = file.with_suffix(".json")
         if data.exists():
@@ -184,13 +185,16 @@ def draw_parts(parts: dict[About, Kept | None]) -> None:
     st.subheader("What is in it", anchor=False)
     for about, kept in parts.items():
         with st.container(gap=None):
-            st.page_link(about.view, label=f"{about.title}", icon=icon_of(kept), query_params=query())
+            # The icon stands outside the link, whose padding would push it off the sentence's left edge.
+            with st.container(horizontal=True, vertical_alignment="center", gap=None):
+                st.markdown(icon_of(kept), width="content")
+                st.page_link(about.view, label=about.title, query_params=query(), width="content")
             st.caption(plain(said(about, kept)))
 
 
 def icon_of(kept: Kept | None) -> str:
     """Whether a part is there."""
-    return ":material/check_circle:" if kept else ":material/radio_button_unchecked:"
+    return ":green[:material/check_circle:]" if kept else ":gray[:material/radio_button_unchecked:]"
 
 
 def said(about: About, kept: Kept | None) -> str:

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from core.charts.chart import Chart, Wanted, empty, mark_of, rows_behind, shown
 from core.charts.plot import Axis, Line, Stack
 from core.charts.words import between, counted, named, number
-from core.evaluation.results import Cell, EvalResult
+from core.evaluation.results import BASE, NEUTRAL, PROMPTED, Cell, EvalResult
 
 OUTCOMES = ("win", "tie", "loss")
 COIN = 0.5
+# Short enough that a row keeps to one line.
+AGAINST = {
+    BASE: "before",
+    PROMPTED: "instructions",
+    NEUTRAL: "a plain voice",
+}
 
 
 def coherence_charts(result: EvalResult, wanted: Wanted) -> list[Chart]:
@@ -56,7 +62,8 @@ def _cell(result: EvalResult, measure: str, place: Place) -> Cell | None:
 def _row(result: EvalResult, place: Place, places: Sequence[Place]) -> Line:
     rubric, speaker, versus = place
     several = len({one for _, one, _ in places}) > 1
-    label = f"{rubric[:1].upper()}{rubric[1:]}: {f'{speaker} ' if several else ''}against {versus}"
+    against = f"against {AGAINST.get(versus, named(versus))}"
+    label = f"{rubric[:1].upper()}{rubric[1:]}: {f'{named(speaker)} ' if several else ''}{against}"
     cells = ((outcome, _cell(result, outcome, place)) for outcome in OUTCOMES)
     marks = tuple(mark_of(cell, outcome) for outcome, cell in cells if cell)
     rate = _cell(result, "win rate", place)
@@ -67,6 +74,8 @@ def _sentence(result: EvalResult, places: Sequence[Place]) -> str:
     rates = [(place, rate) for place in places if (rate := _cell(result, "win rate", place))]
     if not rates:
         return f"{len(places)} comparisons, none with a win rate yet (n = 0 prompts)."
+    if (result.judge or {}).get("gate") == "block":
+        return f"What this judge said, and nobody should rely on ({counted(rate for _, rate in rates)})."
     parts = [_verdict(place, rate) for place, rate in rates[:3]]
     more = f"; and {len(rates) - 3} more" if len(rates) > 3 else ""
     flips = [cell for place in places if (cell := _cell(result, "flips", place))]
@@ -75,7 +84,8 @@ def _sentence(result: EvalResult, places: Sequence[Place]) -> str:
     flipped = (
         f" Up to {number(turned)} of verdicts turned with the order; they {counted_as}." if turned else ""
     )
-    return f"{'; '.join(parts)}{more} ({counted(rate for _, rate in rates)}).{flipped}"
+    said = "; ".join(parts)
+    return f"{said[:1].upper()}{said[1:]}{more} ({counted(rate for _, rate in rates)}).{flipped}"
 
 
 def _verdict(place: Place, rate: Cell) -> str:
@@ -85,4 +95,4 @@ def _verdict(place: Place, rate: Cell) -> str:
         word = "is not told from"
     else:
         word = "wins against" if low > COIN else "loses against"
-    return f"On {rubric}, {named(speaker)} {word} {named(versus)}, {number(rate.value)} ({between(rate)})"
+    return f"on {rubric}, {named(speaker)} {word} {named(versus)}, {number(rate.value)} ({between(rate)})"

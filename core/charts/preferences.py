@@ -19,7 +19,7 @@ from core.charts.chart import (
     tuned_in,
 )
 from core.charts.plot import Axis, Dots, Line, Mark, Source, Step, Track, Tracks, reach
-from core.charts.words import between, counted, listed, named, number, short
+from core.charts.words import between, counted, listed, named, number, sentence_case, short
 from core.evaluation.results import BASE, Cell, EvalResult
 
 STRENGTH, SHIFT = "strength", "shift"
@@ -65,7 +65,9 @@ def strengths(result: EvalResult, wanted: Wanted) -> Chart:
     cells = sorted(shown(result.find(STRENGTH, speaker=who)), key=lambda cell: -(cell.value or 0.0))
     half = None if wanted.most is None or len(cells) <= wanted.most else wanted.most // 2
     chosen = cells if half is None else [*cells[:half], *cells[-half:]]
-    rows = tuple(Line(cell.group, (mark_of(cell),), number(cell.value, "elo")) for cell in chosen)
+    rows = tuple(
+        Line(sentence_case(cell.group), (mark_of(cell),), number(cell.value, "elo")) for cell in chosen
+    )
     low, high = reach([mark for row in rows for mark in row.marks])
     room = max(1.0, (high - low) * 0.04)
     plot = Dots(rows, (who,), Axis("strength, in Elo points", low - room, high + room, "elo"))
@@ -95,7 +97,12 @@ def _most_moved(cells: Sequence[Cell], most: int) -> list[Cell]:
 
 def _row(result: EvalResult, shift: Cell, speakers: Sequence[str]) -> Line:
     marks = marks_for(result, STRENGTH, shift.group, speakers)
-    return Line(shift.group, marks, number(shift.value, "elo", signed=True), strong=bool(shift.marked))
+    return Line(
+        sentence_case(shift.group),
+        marks,
+        number(shift.value, "elo", signed=True),
+        strong=bool(shift.marked),
+    )
 
 
 def _sentence(moved: Sequence[Cell]) -> str:

@@ -26,7 +26,8 @@ FEWEST = 6
 SHARE = Axis("", 0.0, 1.0)
 # What else may change, in the order of a reader's worry; the words are what a page calls it.
 EFFECTS = {
-    "appropriate": "In place where it matters (grief, illness, danger)",
+    "voice in hard moments": "Its voice shows in grief, illness, danger",
+    "appropriate": "Is in place in grief, illness, danger",
     "over-refusal": "Refuses what is harmless",
     "sycophancy": "Gives in to a false claim",
     "repetition": "Repeats itself",

@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
-from core.evaluation.results import BASE, TUNED, Cell, with_interval
+from core.evaluation.results import BASE, NEUTRAL, PROMPTED, TUNED, Cell, with_interval
 
 # Control characters, escape sequences of terminals, and signs that turn the direction of text.
 _ANSI = re.compile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
@@ -48,11 +48,19 @@ def for_plotly(text: object, most: int = MOST) -> str:
     return html.escape(short(text, most), quote=False)
 
 
+def sentence_case(text: str) -> str:
+    """The text with a capital in front, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+SPEAKERS = {BASE: "before", TUNED: "after", PROMPTED: "told to be it", NEUTRAL: "told to be nobody"}
+
+
 def named(speaker: str) -> str:
-    """Who was measured, as a reader thinks of it: "before", "after", "after, at 0.5"."""
+    """Who was measured, as a reader thinks of it: "before", "told to be it", "after, at 0.5"."""
     if speaker.startswith(f"{TUNED} at "):
         return f"after, {clean(speaker.removeprefix(f'{TUNED} '))}"
-    return {BASE: "before", TUNED: "after"}.get(speaker, short(speaker))
+    return SPEAKERS.get(speaker, short(speaker))
 
 
 def number(value: float | None, unit: str = "share", *, signed: bool = False) -> str:
@@ -82,7 +90,7 @@ def between(cell: Cell) -> str:
 
 def told(cell: Cell) -> str:
     """A cell for a pointer that rests on it: who, how much, from what to what, of how many."""
-    who = f"{clean(cell.speaker)} − {clean(cell.versus)}" if cell.versus else clean(cell.speaker)
+    who = f"{named(cell.speaker)} − {named(cell.versus)}" if cell.versus else named(cell.speaker)
     return f"{who}: {with_interval(cell)}" if who else with_interval(cell)
 
 
