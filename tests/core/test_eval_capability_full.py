@@ -21,7 +21,7 @@ from core.evaluation.benchmarks import Benchmark, Score, Subject, cells_of, pool
 from core.evaluation.results import BASE, TUNED, EvalResult
 from core.names import ModelName
 from core.settings import Settings, load_settings
-from core.stages.evals.benchmark_subjects import BenchmarkJob, labels_of, subject_of
+from core.stages.evals.benchmark_subjects import BenchmarkJob, adapter_of, labels_of, subject_of
 from core.stages.evals.benchmarks import commands, evaluate_benchmarks
 from core.stages.evals.session import Session
 from core.stages.evals.speakers import Cast
@@ -211,6 +211,16 @@ def test_weights_are_loaded_with_the_adapters_folder(tmp_path: Path) -> None:
         BenchmarkJob(cast, Benchmark(("gsm8k",)), "hf"), TUNED, load_settings(data=tmp_path), "x"
     )
     assert one.args["pretrained"] == "org/base" and one.args["peft"] == "/loras/mine"
+
+
+def test_weights_trained_anew_in_the_same_folder_are_another_adapter(tmp_path: Path) -> None:
+    settings, weights = load_settings(data=tmp_path), tmp_path / "adapter_model.safetensors"
+    cast = Cast(ModelName("http", "org/base", "http://x/v1"), adapters=(str(tmp_path),))
+    found: list[str | None] = []
+    for training in (b"once", b"again"):
+        weights.write_bytes(training)
+        found.append(adapter_of(cast, settings, "pirate"))
+    assert None not in found and found[0] != found[1]
 
 
 def test_what_lm_eval_cannot_measure_is_refused_before_anything_runs(tmp_path: Path) -> None:

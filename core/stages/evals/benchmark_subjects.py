@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from core.embedded.adapters import Wearing, find_adapter
+from core.embedded.adapters import WEIGHTS, Wearing, file_sha256, find_adapter
 from core.embedded.catalogue import MODELS
 from core.engines.opening import provider_endpoint
 from core.errors import SettingsError
@@ -117,6 +118,25 @@ def worn_by(cast: Cast, settings: Settings, character: str) -> Wearing | None:
     """The adapter of the embedded model that is measured, None where the tuned model is another kind."""
     is_embedded = cast.model.provider == "local" and cast.tuned is None and cast.adapters != (NONE,)
     return _worn(cast, settings, character) if is_embedded else None
+
+
+def adapter_of(cast: Cast, settings: Settings, character: str) -> str | None:
+    """What tells the measured adapter from one trained anew under its name; None if nothing does."""
+    worn = worn_by(cast, settings, character)
+    if worn is not None:
+        return worn.adapter.sha256
+    if cast.tuned is not None or not cast.adapters or cast.adapters == (NONE,):
+        return None
+    name = cast.adapters[0]
+    weights = Path(name) / WEIGHTS
+    if weights.is_file():
+        return file_sha256(weights)
+    if cast.model.provider != "vllm":
+        return None
+    from core.serving import find_vllm
+
+    served = find_vllm(settings, name)
+    return served.identity_of(name).adapter if served else None
 
 
 def _worn(cast: Cast, settings: Settings, character: str) -> Wearing:

@@ -23,11 +23,11 @@ from typing import IO, Any
 from core.environments import Environment, Recipe, clean_environment, find_environment
 from core.errors import ModelError, RunError
 from core.evaluation.benchmarks import Benchmark, Score, Subject, cells_of, headline, scores_of, words_of
-from core.evaluation.results import BASE, EvalResult
+from core.evaluation.results import BASE, TUNED, EvalResult
 from core.guarded import end_tree, start_tree
 from core.records import content_hash
 from core.settings import Secret, Settings, redact
-from core.stages.evals.benchmark_subjects import BenchmarkJob, labels_of, subject_of, worn_by
+from core.stages.evals.benchmark_subjects import BenchmarkJob, adapter_of, labels_of, subject_of
 from core.stages.evals.session import Session
 from core.store.jsonl import read_json
 from core.store.locks import held
@@ -218,7 +218,7 @@ def _scores(folder: Path) -> list[Score]:
 
 
 def _settings(job: BenchmarkJob, session: Session) -> dict[str, Any]:
-    one, worn = job.benchmark, worn_by(job.cast, session.settings, session.constitution.name)
+    one = job.benchmark
     return {
         "full": NAME,
         "version": VERSION,
@@ -226,7 +226,7 @@ def _settings(job: BenchmarkJob, session: Session) -> dict[str, Any]:
         "tuned": job.cast.tuned.label if job.cast.tuned else None,
         "adapters": list(job.cast.adapters),
         # A retrained adapter under the old name is another model.
-        "adapter": worn.adapter.sha256 if worn else None,
+        "adapter": adapter_of(job.cast, session.settings, session.constitution.name),
         "strengths": list(job.cast.strengths),
         "controls": [BASE] if BASE in job.cast.controls else [],
         "api": job.api,
@@ -248,7 +248,10 @@ def _result(
         headline=headline(cells, labels[-1], job.benchmark.tasks),
         cells=cells,
         caveats=list(CAVEATS),
-        speakers={label: {"model": job.cast.model.label} for label in labels},
+        speakers={
+            label: {"model": (label == TUNED and job.cast.tuned or job.cast.model).label}
+            for label in labels
+        },
         settings=settings,
         details={
             "how": NAME,
