@@ -69,9 +69,15 @@ def draw_fields(about: About, name: str) -> None:
     known = options_of(about.kind)
     if about.needs == "adapter":
         draw_compared(about, name, known)
+    # Pills are lower than fields: beside each other their labels would not stand on one line.
+    own = {flag: known[f"--{flag}"] for flag in own_flags(about.kind)}
+    for flag, option in own.items():
+        if isinstance(option.type, click.Choice):
+            draw_own(about.kind, flag, option)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for flag in own_flags(about.kind):
-            draw_own(about.kind, flag, known[f"--{flag}"])
+        for flag, option in own.items():
+            if not isinstance(option.type, click.Choice):
+                draw_own(about.kind, flag, option)
     if "--judge" in known:
         draw_judge(about, name)
 
@@ -187,11 +193,20 @@ def draw_choices(label: str, key: str, option: click.Option, about: str | None) 
             selection_mode="multi",
             default=default,
             key=key,
+            format_func=sentence_case,
             help=about,
             persist_state="session",
         )
     else:
-        st.segmented_control(label, words, default=default, key=key, help=about, persist_state="session")
+        st.segmented_control(
+            label,
+            words,
+            default=default,
+            key=key,
+            format_func=sentence_case,
+            help=about,
+            persist_state="session",
+        )
 
 
 def draw_judge(about: About, name: str) -> None:

@@ -24,6 +24,7 @@ from app.job_figures import reason_in_words
 from app.launch_quote import sentence_case
 from app.widgets import plain
 from app.wording import ago, counted, duration
+from core.charts.words import named
 from core.constitution import Constitution
 from core.evaluation.results import Cell, EvalResult, with_interval
 from core.stages.evals.gate import present_judge
@@ -143,6 +144,10 @@ def settings_words(result: EvalResult) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{name.replace('_', ' ')} {_short(one)}" for name, one in value.items() if one != []
+        )
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if len(text) == 64 and not set(text) - set("0123456789abcdef"):
         return text[:8]
@@ -155,13 +160,20 @@ def table_of(cells: Sequence[Cell]) -> list[dict[str, Any]]:
         {
             "What": cell.measure,
             "About": cell.group or "all",
-            "Who": cell.who,
+            "Who": who_of(cell),
             "Value": with_interval(cell),
             "Stands": "" if cell.marked is None else ("yes" if cell.marked else "no"),
             "Note": cell.note,
         }
         for cell in cells
     ]
+
+
+def who_of(cell: Cell) -> str:
+    """Whose number it is, in the words of the charts: "after", "after − before"."""
+    if cell.versus is None:
+        return named(cell.speaker)
+    return f"{named(cell.speaker)} {'against' if cell.unit == 'share' else '−'} {named(cell.versus)}"
 
 
 def draw_files(about: About, kept: Kept) -> None:

@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.check_choice import Choice
 from app.check_reads import Stamp, stamp_of
+from app.check_words import who
 from app.launch_quote import rough, rounded_up, sentence_case
 from app.reads import library, settings
 from app.wording import counted
@@ -95,10 +96,10 @@ class Size:
 
 def _sentence(side: Side) -> str:
     if not side.calls:
-        return f"{sentence_case(side.label)}: nothing to ask, all {side.there:,} answers are there."
+        return f"{sentence_case(who(side.label))}: nothing to ask, all {side.there:,} answers are there."
     there = f" ({side.there:,} more are there)" if side.there else ""
     return (
-        f"{sentence_case(side.label)}, {side.model.full}: {counted(side.calls, 'call')}{there}, about "
+        f"{sentence_case(who(side.label))}, {side.model.full}: {counted(side.calls, 'call')}{there}, about "
         f"{side.prompt_tokens:,} tokens in, at most {side.completion_tokens:,} out."
     )
 

@@ -102,7 +102,7 @@ def test_the_size_stands_above_the_button_before_anything_is_sent(about: About) 
         app.selectbox(key="check:judge").select("fake/judge").run()
     primary = [one for one in app.button if one.proto.type == "primary"]
     assert [one.label for one in primary] == [about.does] and not primary[0].disabled
-    assert "answers to ask for" in told(app) and "Base, fake/parrot:" in told(app)
+    assert "answers to ask for" in told(app) and "Before training, fake/parrot:" in told(app)
     answers = [*load_settings().data_path.glob("runs/*/eval-*")]
     assert answers == [] == Jobs(load_settings()).list()
 
