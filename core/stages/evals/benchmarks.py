@@ -24,6 +24,7 @@ from core.environments import Environment, Recipe, clean_environment, find_envir
 from core.errors import ModelError, RunError
 from core.evaluation.benchmarks import Benchmark, Score, Subject, cells_of, headline, scores_of, words_of
 from core.evaluation.results import BASE, TUNED, EvalResult
+from core.names import ModelName
 from core.guarded import end_tree, start_tree
 from core.records import content_hash
 from core.settings import Secret, Settings, redact
@@ -248,10 +249,7 @@ def _result(
         headline=headline(cells, labels[-1], job.benchmark.tasks),
         cells=cells,
         caveats=list(CAVEATS),
-        speakers={
-            label: {"model": (label == TUNED and job.cast.tuned or job.cast.model).label}
-            for label in labels
-        },
+        speakers={label: {"model": _measured(job, label).label} for label in labels},
         settings=settings,
         details={
             "how": NAME,
@@ -260,3 +258,8 @@ def _result(
         prompts=max((cell.n for cell in cells if cell.versus is None), default=0),
         seed=job.benchmark.seed,
     )
+
+
+def _measured(job: BenchmarkJob, label: str) -> ModelName:
+    """The model behind a label, without its adapter."""
+    return job.cast.tuned if label == TUNED and job.cast.tuned is not None else job.cast.model
