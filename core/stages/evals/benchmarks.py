@@ -24,8 +24,8 @@ from core.environments import Environment, Recipe, clean_environment, find_envir
 from core.errors import ModelError, RunError
 from core.evaluation.benchmarks import Benchmark, Score, Subject, cells_of, headline, scores_of, words_of
 from core.evaluation.results import BASE, TUNED, EvalResult
-from core.names import ModelName
 from core.guarded import end_tree, start_tree
+from core.names import ModelName
 from core.records import content_hash
 from core.settings import Secret, Settings, redact
 from core.stages.evals.benchmark_subjects import BenchmarkJob, adapter_of, labels_of, subject_of
