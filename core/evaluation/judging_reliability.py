@@ -26,6 +26,7 @@ LEAST_RETESTED, LEAST_PAIRS = 2, 8
 DIFFERENT_LENGTH = 0.2
 # A lean that is worth a warning: its interval leaves 0.5 out, and it is at least this far away.
 LEANS = 0.1
+MOST_UNREAD = 0.1
 GOOD = 0.8
 
 
@@ -193,7 +194,7 @@ def gate_of(figures: dict[str, Any] | None, warned: bool = False) -> str:
     """What a judge of these figures may do: "pass", "caution", "block", "unmeasured".
 
     Blocked where the interval of its accuracy includes a coin's 0.5 or lies below; cautious below 0.8,
-    with a lean, or where it is `warned` of as family.
+    with a lean, where a tenth of its verdicts cannot be read, or where it is `warned` of as family.
     """
     if figures is None or figures["pairs"] < LEAST_PAIRS:
         return "unmeasured"
@@ -201,7 +202,14 @@ def gate_of(figures: dict[str, Any] | None, warned: bool = False) -> str:
     # Known pairs were there; a judge whose verdicts on them cannot be read is none.
     if accuracy is None or accuracy["n"] < LEAST_PAIRS or accuracy["low"] <= 0.5:
         return "block"
-    return "caution" if warned or figures["leans"] or accuracy["value"] < GOOD else "pass"
+    doubtful = warned or figures["leans"] or accuracy["value"] < GOOD or _often_unread(figures)
+    return "caution" if doubtful else "pass"
+
+
+def _often_unread(figures: dict[str, Any]) -> bool:
+    """Whether more verdicts are lost than chance would lose: accuracy is only of those that were read."""
+    count, of = figures["unscored"]
+    return count > MOST_UNREAD * of
 
 
 _MEANING = {

@@ -158,3 +158,13 @@ def test_of_all_characters_those_without_pairs_are_left_out_and_named(tmp_path: 
     assert done.exit_code == 3 and told["status"] == "incomplete"
     assert [one["constitution"] for one in told["results"]] == ["pirate"] and "headline" not in told
     assert "sarcasm is left out: sarcasm has no pairs yet" in done.stderr
+
+
+def test_a_number_that_json_has_no_word_for_is_kept_as_unknown(tmp_path: Path) -> None:
+    now = session(tmp_path)
+    assert now.run is not None
+    endless = Cell("shift", float("nan"), float("-inf"), float("inf"), 1, "elo", "warm", "tuned", "base")
+    path = keep(now.run, EvalResult("preferences", "pirate", now.run.id, cells=[endless]))
+    assert "NaN" not in path.read_text() and "Infinity" not in path.read_text()
+    read = latest(now.run, "preferences")
+    assert read is not None and (read.cells[0].value, read.cells[0].low) == (None, None)

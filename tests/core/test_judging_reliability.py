@@ -244,3 +244,10 @@ def test_a_judges_rule_is_read_off_the_request_itself(pirate: Path) -> None:
     record_of(again(pirate), Speaker("judge", ModelName("fake", "judge2"), engine))  # type: ignore[arg-type]
     sent = "\n".join(message.content for call in engine.inner.history for message in call.messages)
     assert sent and not {"parrot", "chosen", "rejected", "tuned"} & set(sent.casefold().split())
+
+
+def test_a_judge_whose_verdicts_often_cannot_be_read_is_no_judge_to_headline() -> None:
+    sure = {"value": 0.95, "low": 0.8, "high": 0.99, "n": 20}
+    figures = {"pairs": 24, "accuracy": sure, "leans": [], "unscored": [2, 60]}
+    assert gate_of(figures) == "pass"
+    assert gate_of(figures | {"unscored": [30, 60]}) == "caution"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from core.errors import RunError
 from core.evaluation.results import KINDS, EvalResult
@@ -22,9 +23,20 @@ def keep(run: Run, result: EvalResult) -> Path:
     """Write rows and result, in this order, and return the result's path. Raises RunError."""
     folder = result_folder(run, result.kind, result.settings)
     result.made_at = time.time()
-    write_atomic(folder / "rows.jsonl", b"".join(seal(row) for row in result.rows))
-    write_json(folder / "result.json", result.as_dict())
+    write_atomic(folder / "rows.jsonl", b"".join(seal(finite(row)) for row in result.rows))
+    write_json(folder / "result.json", finite(result.as_dict()))
     return folder / "result.json"
+
+
+def finite(value: Any) -> Any:
+    """The value with null for every number that JSON has no word for: not a number, infinite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in cast("list[Any]", value)]
+    return value
 
 
 def results_of(run: Run, kind: str | None = None, *, rows: bool = False) -> list[EvalResult]:
