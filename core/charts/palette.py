@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.charts.words import named
 from core.evaluation.results import BASE, NEUTRAL, PROMPTED, TUNED
 
 Name = Literal["theme", "light", "dark"]
@@ -85,7 +86,7 @@ def key_lines(series: Sequence[str], most: int = 44) -> list[list[str]]:
     """The names of a chart's series in lines that a narrow screen has room for."""
     lines: list[list[str]] = [[]]
     for name in series if len(series) > 1 else ():
-        if lines[-1] and sum(len(one) + 5 for one in lines[-1]) + len(name) > most:
+        if lines[-1] and sum(len(named(one)) + 5 for one in lines[-1]) + len(named(name)) > most:
             lines.append([])
         lines[-1].append(name)
     return [line for line in lines if line]

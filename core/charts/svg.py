@@ -124,7 +124,7 @@ def _rows(plot: Dots | Stack, width: float) -> Canvas:
     layout = laid_out(plot, over=not beside, wrap=wrap, most_lines=2 if beside else 1)
     note = longest_note * LETTER_PX
     zones = isinstance(plot, Dots) and bool(plot.zones)
-    lines = key_lines(plot.series, 48 if narrow else 96)
+    lines = key_lines(plot.series, 42 if narrow else 90)
     key = 6 + KEY_PX * max(len(lines), int(zones))
     title = TITLE_PX if plot.axis.title else 0
     canvas = Canvas(width, key + layout.height + AXIS_PX + title)
