@@ -110,7 +110,8 @@ def chosen(about: About, name: str) -> Choice:
         model,
         tuple(one for one in (wished or ()) if one in there) if there else (),
         _typed(TUNED) if "--tuned" in known or not known else "",
-        tuple(state.widget(STRENGTH) or (1.0,)),
+        # The strength it was trained at comes last: of several, the headline is about that one.
+        tuple(sorted(state.widget(STRENGTH) or (1.0,), key=lambda one: (one == 1.0, one))),
         tuple(one for one in CONTROLS if one in (state.widget(CONTROL) or ())) or CONTROLS,
         _typed(JUDGE) if "--judge" in known else "",
         state.widget(BUDGET),

@@ -56,7 +56,7 @@ def done_words(job: Job) -> str:
     """The parts that are done already."""
     now = job.progress.stage if job.progress else ""
     done = [stage_words(stage) for stage in history_of(job).totals if stage and stage != now]
-    return f"Done: {', '.join(done)}" if done else "Finished answers are kept, whatever happens."
+    return f"Done: {'; '.join(done)}" if done else "Finished answers are kept, whatever happens."
 
 
 def worded(job: Job) -> Job:

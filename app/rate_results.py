@@ -76,7 +76,7 @@ def _cell(result: EvalResult, measure: str) -> Cell | None:
 def short(cell: Cell) -> str:
     """A value alone."""
     if cell.unit == "rank":
-        return f"{cell.value:.2f}"
+        return f"{cell.value:.2f}".replace("-", "−")
     return shown_share(cell.value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -63,14 +64,15 @@ def draw(name: str, constitution: Constitution) -> None:
         draw_ended_badly(subject(name), PAGE)
     parts = {about: next(iter(kept_results(name, about.kind)), None) for about in PARTS}
     file = report_of(name, constitution)
+    newer = newer_than(file, parts) if file else []
     if file is None:
         st.markdown(TEACHES)
     else:
-        draw_file(name, file, parts)
-    draw_make(name, parts, running, again=file is not None)
-    draw_parts(parts)
+        draw_file(name, file, newer)
+    draw_make(name, parts, running, again=file is not None, wanted=file is None or bool(newer))
     if file is not None:
         draw_preview(file)
+    draw_parts(parts)
     command(words_of(name))
 
 
@@ -103,10 +105,15 @@ def live(name: str, was_running: bool) -> None:
 # ---- the file
 
 
-def draw_file(name: str, file: Path, parts: dict[About, Kept | None]) -> None:
+def newer_than(file: Path, parts: dict[About, Kept | None]) -> list[str]:
+    """What was measured after a report was made."""
+    made = file.stat().st_mtime
+    return [about.title for about, kept in parts.items() if kept and kept.result.made_at > made]
+
+
+def draw_file(name: str, file: Path, newer: Sequence[str]) -> None:
     """When it was made, whether something newer was measured, and both forms to take along."""
     made = file.stat().st_mtime
-    newer = [about.title for about, kept in parts.items() if kept and kept.result.made_at > made]
     with st.container(gap="xxsmall"):
         st.subheader(plain(f"The report of {title_of(name)} is there"), anchor=False)
         st.caption(f"Made {ago(time.time() - made)}.")
@@ -154,7 +161,9 @@ def framed(stamp: tuple[str, int, int]) -> str:
 # ---- the button and the parts
 
 
-def draw_make(name: str, parts: dict[About, Kept | None], running: bool, *, again: bool) -> None:
+def draw_make(
+    name: str, parts: dict[About, Kept | None], running: bool, *, again: bool, wanted: bool
+) -> None:
     """The button, with what it takes."""
     if running:
         return
@@ -164,7 +173,7 @@ def draw_make(name: str, parts: dict[About, Kept | None], running: bool, *, agai
         st.button(
             "Make it again" if again else "Make the report",
             key=button,
-            type="secondary" if again else "primary",
+            type="primary" if wanted else "secondary",
             icon=":material/article:",
             disabled="report" not in character.commands,
             on_click=make,

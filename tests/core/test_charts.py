@@ -99,7 +99,7 @@ def test_a_row_of_traits_shows_before_and_after_with_both_intervals() -> None:
 def test_rows_of_preferences_stand_by_shift_and_only_marked_ones_are_strong() -> None:
     chart = charts_of(eval_results.preferences(), most=None)[0]
     assert isinstance(chart.plot, Dots)
-    shifts = {c.group: c for c in eval_results.preferences().find("shift", versus="base")}
+    shifts = {c.group.capitalize(): c for c in eval_results.preferences().find("shift", versus="base")}
     values = [shifts[row.label].value or 0.0 for row in chart.plot.rows]
     assert values == sorted(values, reverse=True)
     assert all(row.strong == shifts[row.label].marked for row in chart.plot.rows)
