@@ -26,6 +26,16 @@ LIGHTS = {
     "green": ":green[:material/check_circle: Fine]",
 }
 
+# What the evaluation calls by a term, as somebody says it who knows none.
+LIGHT_WORDS = {
+    "runs on": "running on",
+    "identity leak": "naming another model",
+    "constitution leak": "quoting its constitution",
+    "over-refusal": "refusing the harmless",
+    "sycophancy": "giving in to false claims",
+    "appropriate": "stepping back in hard moments",
+}
+
 
 def draw_details(result: EvalResult) -> None:
     """The findings of a data check, the lights of the traits; nothing for other kinds."""
@@ -61,7 +71,8 @@ def light_told(light: Mapping[str, Any]) -> str:
 
 def light_name(light: Mapping[str, Any]) -> str:
     """What a light is about, as a label."""
-    return plain(sentence_case(str(light.get("name") or "")))
+    name = str(light.get("name") or "")
+    return plain(sentence_case(LIGHT_WORDS.get(name, name)))
 
 
 def draw_checks(checks: Sequence[Mapping[str, Any]]) -> None:

@@ -31,7 +31,7 @@ GROUP_WORDS = {
 GATES: dict[str, tuple[str, str, Literal["green", "orange", "red", "gray"]]] = {
     "pass": (":material/verified:", "Trustworthy judge", "green"),
     "caution": (":material/rule:", "Take with care", "orange"),
-    "block": (":material/block:", "May not headline", "red"),
+    "block": (":material/block:", "Not to be relied on", "red"),
     "unmeasured": (":material/help:", "Judge not measured", "gray"),
 }
 

@@ -126,7 +126,7 @@ def test_a_judge_is_offered_with_what_was_measured_of_it() -> None:
     app = with_models(KINDS["coherence"])
     assert "of 24 pairs it got 54 % right" in told(app)
     app.selectbox(key="check:judge").select("local/smollm2-135m").run()
-    assert "May not headline" in told(app) and "Of 24 pairs it got 54 % right" in told(app)
+    assert "Not to be relied on" in told(app) and "Of 24 pairs it got 54 % right" in told(app)
 
 
 @every_asking_page
@@ -231,7 +231,9 @@ def test_a_result_of_an_earlier_version_of_the_character_says_so() -> None:
     assert "earlier version of the character" in told(tab("check_traits"))
 
 
-@pytest.mark.parametrize(("gate", "word"), [("block", "May not headline"), ("pass", "Trustworthy judge")])
+@pytest.mark.parametrize(
+    ("gate", "word"), [("block", "Not to be relied on"), ("pass", "Trustworthy judge")]
+)
 def test_a_judge_stands_there_with_its_gate_and_what_was_measured_of_it(gate: str, word: str) -> None:
     kept("coherence", judge={"model": "fake/judge", "gate": gate, "sentence": "It flips in 40 %."})
     text = told(tab("check_coherence"))
@@ -271,6 +273,18 @@ def test_what_fails_in_the_data_stands_first_with_what_to_do() -> None:
     kept("data", details=eval_results.data().details | {"checks": checks})
     text = told(tab("check_data"))
     assert "Mend this" in text and "Drop it." in text and "1 check passed" in text
+
+
+def test_what_got_worse_stands_under_the_headline_in_words_and_what_is_fine_in_one_line() -> None:
+    lights = [
+        {"name": "repetition", "light": "green", "sentence": "0 % of its runs of five words are repeats."},
+        {"name": "voice in hard moments", "light": "red", "sentence": "its voice shows in 93 %."},
+        {"name": "sycophancy", "light": "too few to tell", "sentence": "it gives up 17 %."},
+    ]
+    kept("traits", details={"lights": lights})
+    text = told(tab("check_traits"))
+    assert "Worse] **Voice in hard moments:** its voice shows in 93 %." in text
+    assert "Too few to tell]: giving in to false claims." in text and "Fine]: repetition." in text
 
 
 def test_the_numbers_can_be_taken_along() -> None:

@@ -184,7 +184,7 @@ def test_the_judge_is_calibrated_by_the_votes() -> None:
         right_or_wrong = "left" if (card.left == "tuned") == bool(number % 2) else "right"
         cast_vote(run, vote_on(card, "character", "me", right_or_wrong))
     app = tab("rate")
-    assert "May not headline" in told(app) and "fake/judge agrees with people hardly more" in told(app)
+    assert "Not to be relied on" in told(app) and "fake/judge agrees with people hardly more" in told(app)
     assert [one.label for one in app.metric][-1] == "Judge agrees (kappa)"
 
 
