@@ -81,7 +81,7 @@ def _dash(style: Style) -> str:
 def _names(figure: go.Figure, plot: Tracks, styles: dict[str, Style], colours: Palette) -> None:
     ends = [named_step(track, plot.shape) for track in plot.tracks]
     gap = (plot.y.high - plot.y.low) * 18 / (HEIGHT - 60)
-    places = spaced([step.mark.value for step in ends], gap, plot.y.low, plot.y.high)
+    places = spaced([step.mark.value for step in ends], gap, plot.y.high)
     for track, y in zip(plot.tracks, places, strict=True):
         style = styles[track.series]
         figure.add_annotation(

@@ -10,14 +10,18 @@ from core.charts.plot import Step, Track, Tracks
 NAMED_DOTS = 6
 
 
-def spaced(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """The values pushed apart to at least `gap`, in the same order, as far as possible inside the axis."""
+def spaced(values: Sequence[float], gap: float, high: float) -> list[float]:
+    """The values pushed apart to at least `gap`, in the same order, none of them above `high`."""
     order = sorted(range(len(values)), key=lambda place: values[place])
     found = list(values)
     for before, after in pairwise(order):
         found[after] = max(found[after], found[before] + gap)
-    beyond = max(0.0, max(found, default=low) - high)
-    return [value - beyond for value in found]
+    # Only those that stand in each other's way go back down: names at the other end keep their place.
+    ceiling = high
+    for place in reversed(order):
+        found[place] = min(found[place], ceiling)
+        ceiling = found[place] - gap
+    return found
 
 
 def named_step(track: Track, shape: str) -> Step:

@@ -305,7 +305,7 @@ def _stairs(points: Sequence[tuple[float, float]], ground: float) -> list[tuple[
 
 def _names(canvas: Canvas, plot: Tracks, styles: dict[str, Style], y: _Scale, right: float) -> None:
     steps = [named_step(track, plot.shape) for track in plot.tracks]
-    heights = spaced([-y(step.mark.value) for step in steps], 17, -y.start, -y.end)
+    heights = spaced([-y(step.mark.value) for step in steps], 17, -y.end)
     for track, place in zip(plot.tracks, heights, strict=True):
         canvas.dot(right + 15, -place, styles[track.series])
         canvas.text(right + 23, -place + 4.5, short(named(track.series), 18), names="tick")

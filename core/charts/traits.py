@@ -99,9 +99,8 @@ def _trait_sentence(
         return f"{lead} ({counted(cells)})."
     most = max(shift.n for _, shift in traits)
     if most < FEWEST:
-        return (
-            f"{lead}; at most {most} prompts a trait are too few to tell single traits ({counted(cells)})."
-        )
+        few = "one prompt a trait is" if most == 1 else f"at most {most} prompts a trait are"
+        return f"{lead}; {few} too few to tell single traits ({counted(cells)})."
     held = [group for group, shift in traits if shift.excludes_zero and (shift.value or 0) > 0]
     weak = [trait_words(group, wanted.traits) for group, _ in traits if group not in held]
     rest = f"; not shown to have moved: {listed(weak, 2, quoted=True)}" if weak else ""

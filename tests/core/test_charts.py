@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.charts import CHARTS, Chart, charts_of
+from core.charts.lines_places import spaced
 from core.charts.plot import Dots, Mark, marks_of
 from core.evaluation.results import KINDS, Cell, EvalResult
 from core.settings import PROJECT
@@ -94,6 +95,11 @@ def test_a_row_of_traits_shows_before_and_after_with_both_intervals() -> None:
         ("tuned", 0.85, 0.71, 0.93),
     ]
     assert row.note == "+83 pts"
+
+
+def test_names_at_the_end_of_lines_keep_apart_and_those_elsewhere_keep_their_place() -> None:
+    assert spaced([1.0, 0.0, 1.0], 0.1, 1.0) == [0.9, 0.0, 1.0]
+    assert spaced([0.0, 0.0], 0.1, 1.0) == [0.0, 0.1]
 
 
 def test_rows_of_preferences_stand_by_shift_and_only_marked_ones_are_strong() -> None:
