@@ -27,7 +27,7 @@ from app.wording import ago, counted, duration
 from core.charts.words import named
 from core.constitution import Constitution
 from core.evaluation.results import Cell, EvalResult, with_interval
-from core.stages.evals.gate import present_judge
+from core.stages.evals.gate import present
 from core.store.runs import Run
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -76,15 +76,15 @@ def which(about: About, every: Sequence[Kept]) -> Kept:
 
 def draw_headline(about: About, name: str, kept: Kept) -> None:
     """The sentence; what it rests on; whether it is whole and still about this character."""
-    result = kept.result
+    # Votes on the Rate page may have come since it was measured, for or against its judge.
+    result = present(Run(kept.folder.parents[2]), kept.result)
     with st.container(gap="xxsmall"):
         st.subheader(
             plain(sentence_case(result.headline) or "Measured; no sentence came of it."), anchor=False
         )
         st.caption(dotted(facts(result)))
     if result.judge:
-        # Votes on the Rate page may have come since it was measured.
-        draw_standing(present_judge(Run(kept.folder.parents[2]), result.judge))
+        draw_standing(result.judge)
     if not is_current(result, name):
         st.markdown(
             ":orange[:material/history:] Measured on an earlier version of the character. "

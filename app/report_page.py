@@ -23,6 +23,8 @@ from app.wording import ago
 from core.cli import character
 from core.constitution import Constitution
 from core.errors import CoreError
+from core.stages.evals.gate import present
+from core.store.runs import Run
 
 PAGE = "report"
 RATE = About("rate", "Rate blind", "what people think, not knowing which is which", "", "", "", file="rate")
@@ -210,7 +212,8 @@ def said(about: About, kept: Kept | None) -> str:
     """A part's sentence, or what it would tell."""
     if kept is None:
         return f"Not measured yet: {about.question}?"
-    return sentence_case(kept.result.headline) + ("" if kept.result.complete else " Incomplete.")
+    headline = present(Run(kept.folder.parents[2]), kept.result).headline
+    return sentence_case(headline) + ("" if kept.result.complete else " Incomplete.")
 
 
 def query() -> dict[str, str]:

@@ -18,11 +18,9 @@ from core.charts.chart import (
 )
 from core.charts.plot import Axis, Dots, Line, Step, Track, Tracks
 from core.charts.words import between, counted, listed, moved, named, number, trait_words
-from core.evaluation.results import BASE, Cell, EvalResult, in_order
+from core.evaluation.results import BASE, FEWEST, Cell, EvalResult, in_order
 
 IN_CHARACTER = "in character"
-# With fewer prompts, no trait could be shown to have moved even if each of them did (two-sided sign test).
-FEWEST = 6
 SHARE = Axis("", 0.0, 1.0)
 # What else may change, in the order of a reader's worry; the words are what a page calls it.
 EFFECTS = {

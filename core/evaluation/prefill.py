@@ -143,7 +143,7 @@ def headline(name: str, cells: Sequence[Cell], tuned: Sequence[str], turns: int)
         return f"{name.capitalize()} was not measured: nothing was answered."
     who = who_is(name, speaker, tuned)
     base = _find(cells, MEASURE, "1", BASE) if speaker != BASE else None
-    plain = f" (base {shown_share(base.value)})" if base and base.value is not None else ""
+    plain = f" ({shown_share(base.value)} before)" if base and base.value is not None else ""
     takes = "takes over" if _more(cells, first) else "does not take over"
     return (
         f"{who} {takes} from a plain first answer: {words(first)} of its answers are in "

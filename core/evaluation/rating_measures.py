@@ -75,11 +75,12 @@ def headline(votes: Sequence[Vote], question: str) -> str:
     found = _mean(votes, lambda vote: SCORES[vote.outcome])
     ties = sum(vote.outcome == "tie" for vote in votes)
     side = _preference(found)
+    halved = "tie counts" if ties == 1 else "ties count"
     asked = QUESTIONS[question].text.removeprefix("Which is ").rstrip("?")
     return (
         f"People {side}: asked blind which is {asked}, they gave the trained model "
         f"{shown_share(found.value)} of {len(votes)} votes ({100 * found.low:.0f} to "
-        f"{100 * found.high:.0f} %, {found.n} prompts; {ties} ties count half)."
+        f"{100 * found.high:.0f} %, {found.n} prompts; {ties} {halved} half)."
     )
 
 

@@ -133,6 +133,10 @@ class EvalResult:
         ]
 
 
+# With fewer prompts no change could stand, were it the same in all of them (two-sided sign test, 5 %).
+FEWEST = 6
+
+
 def in_order(speakers: Iterable[str]) -> list[str]:
     """Speakers' labels in the order in which tables show them: base, controls, then what was trained."""
     seen = list(dict.fromkeys(speakers))

@@ -23,7 +23,7 @@ from core.evaluation.in_character import (
     who_is,
     words,
 )
-from core.evaluation.results import BASE, Cell, shown_share
+from core.evaluation.results import BASE, FEWEST, Cell, shown_share
 from core.evaluation.stats.classification import accuracy, macro_f1
 from core.evaluation.stats.intervals import Estimate, by_cluster, mean_by_cluster
 from core.evaluation.variants import DEFAULT, Variant
@@ -146,8 +146,10 @@ def _on_asking(who: str, speaker: str, cells: Sequence[Cell], variants: Sequence
     when = "when told to drop the role" if group == SUFFIXES else "when asked plainly"
     over = f" over {_ways(len(groups[SUFFIXES]))} of asking" if group == SUFFIXES else ""
     base = _find(cells, group, BASE) if speaker != BASE else None
-    plain = f"; base {shown_share(base.value)}" if base and base.value is not None else ""
-    return f"{who} {_how(share, cells)} {when}: {words(share)} of answers are in character{over}{plain}."
+    plain = f"; {shown_share(base.value)} before" if base and base.value is not None else ""
+    found = f"{who} {_how(share, cells)} {when}"
+    lead = found if share.n >= FEWEST else f"Too few prompts to tell whether {who} holds {when}"
+    return f"{lead}: {words(share)} of answers are in character{over}{plain}."
 
 
 def _ways(count: int) -> str:
@@ -182,7 +184,7 @@ def _began(cells: Sequence[Cell], group: str, speaker: str) -> str:
     }
     if kept.get(speaker) is None:
         return ""
-    base = f"; base {shown_share(kept[BASE])}" if speaker != BASE and kept.get(BASE) is not None else ""
+    base = f"; {shown_share(kept[BASE])} before" if speaker != BASE and kept.get(BASE) is not None else ""
     return f" ({shown_share(kept[speaker])} began as {group.upper()}{base})"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.evaluation.judging_reliability import judge_caveats
-from core.evaluation.results import BASE, NEUTRAL, PROMPTED, TUNED, Cell, in_order, shown_share
+from core.evaluation.results import BASE, FEWEST, NEUTRAL, PROMPTED, TUNED, Cell, in_order, shown_share
 from core.evaluation.sensitive import TALKS_PAST, VOICE_SHOWS
 from core.evaluation.trait_lights import find
 from core.evaluation.traits import EVERYDAY, IN_CHARACTER
@@ -40,7 +40,9 @@ def headline(
     moved = find(cells, IN_CHARACTER, speaker, BASE, group=group)
     if before is None or moved is None or before.value is None:
         return f"{title}{which}: {said}; the model before training was not asked."
-    verdict = f"{title}{which} {_verdict(moved)}: {said}, {shown_share(before.value)} before"
+    found = f"{title}{which} {_verdict(moved)}"
+    lead = found if moved.n >= FEWEST else f"Too few prompts to tell whether {title}{which} took hold"
+    verdict = f"{lead}: {said}, {shown_share(before.value)} before"
     return f"{verdict}{_strongest(cells, speaker, traits)}."
 
 

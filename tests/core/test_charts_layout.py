@@ -54,7 +54,7 @@ def test_a_label_keeps_to_its_lines(label: str, width: int, most: int) -> None:
 
 @given(st.lists(shares, min_size=1, max_size=6))
 def test_names_at_the_ends_of_lines_keep_their_distance_and_their_order(values: list[float]) -> None:
-    found = spaced(values, 0.07, 0.0, 1.0)
+    found = spaced(values, 0.07, 1.0)
     order = sorted(range(len(values)), key=lambda place: values[place])
     placed = [found[place] for place in order]
     assert all(after - before >= 0.07 - 1e-9 for before, after in pairwise(placed))

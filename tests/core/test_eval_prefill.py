@@ -109,7 +109,7 @@ def test_one_who_takes_over_and_stays_is_measured_so(tmp_path: Path) -> None:
     drift = result.find("drift", speaker="tuned")[0]
     assert drift.value == 0.0 and not drift.excludes_zero and drift.unit == "points"
     assert "Pirate takes over from a plain first answer: 100 % (" in result.headline
-    assert "(base 0 %), and holds: 0 points a turn (" in result.headline
+    assert "(0 % before), and holds: 0 points a turn (" in result.headline
 
 
 def test_one_who_falls_back_is_seen_to_fade(tmp_path: Path) -> None:

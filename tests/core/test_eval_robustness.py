@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from core.cli import character
 from core.errors import EngineError, RunError, SettingsError
-from core.evaluation.results import EvalResult
-from core.evaluation.robustness import cells_of, groups_of, headline, looks_like_json, told_apart
+from core.evaluation.results import Cell, EvalResult
+from core.evaluation.robustness import SUFFIXES, cells_of, groups_of, headline, looks_like_json, told_apart
 from core.evaluation.variants import VARIANTS, variants_of
 from core.spending import Ledger
 from core.stages.evals.hearing import general_questions
@@ -106,7 +106,7 @@ def test_a_model_like_base_does_not_hold(tmp_path: Path) -> None:
 def test_the_headline_says_who_holds_and_keeps_formats_apart(tmp_path: Path) -> None:
     result = measured(taught(tmp_path), who=speakers(tuned_share=1.0))
     assert result.headline.startswith("Pirate holds when told to drop the role: 100 % (")
-    assert "12 prompts) of answers are in character over two ways of asking; base 0 %." in result.headline
+    assert "12 prompts) of answers are in character over two ways of asking; 0 % before." in result.headline
     assert result.headline.endswith("In other formats it is heard in 100 % as an e-mail.")
 
 
@@ -121,7 +121,7 @@ def test_without_a_tuned_model_the_headline_is_about_the_loudest_control(tmp_pat
         "Pirate under its system prompt holds when told to drop the role: 100 %"
     )
     formats = measured(session, replace(JOB, variants=("json",)), speakers(1.0)).headline
-    assert formats == "In other formats Pirate is heard in 100 % as JSON (0 % began as JSON; base 0 %)."
+    assert formats == "In other formats Pirate is heard in 100 % as JSON (0 % began as JSON; 0 % before)."
 
 
 def test_rows_hold_what_was_asked_said_and_heard(tmp_path: Path) -> None:
@@ -263,3 +263,12 @@ def test_a_result_without_a_single_answer_says_so(tmp_path: Path) -> None:
         headline("pirate", cells, ["tuned"], variants) == "Pirate was not measured: nothing was answered."
     )
     assert list(groups_of(variants)) == ["", "default", "v0"]
+
+
+def test_too_few_prompts_are_said_to_be_too_few_instead_of_a_verdict() -> None:
+    cells = [
+        Cell("in character", 0.94, 0.08, 1.0, 2, group=SUFFIXES, speaker="tuned"),
+        Cell("in character", 0.9, -0.4, 1.0, 2, "points", SUFFIXES, "tuned", "base"),
+    ]
+    said = headline("pirate", cells, ["tuned"], VARIANTS)
+    assert said.startswith("Too few prompts to tell whether Pirate holds when told to drop the role: 94 %")
