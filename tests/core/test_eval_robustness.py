@@ -270,5 +270,5 @@ def test_too_few_prompts_are_said_to_be_too_few_instead_of_a_verdict() -> None:
         Cell("in character", 0.94, 0.08, 1.0, 2, group=SUFFIXES, speaker="tuned"),
         Cell("in character", 0.9, -0.4, 1.0, 2, "points", SUFFIXES, "tuned", "base"),
     ]
-    said = headline("pirate", cells, ["tuned"], VARIANTS)
+    said = headline("pirate", cells, ["tuned"], variants_of(tuple(VARIANTS)))
     assert said.startswith("Too few prompts to tell whether Pirate holds when told to drop the role: 94 %")
