@@ -52,7 +52,7 @@ def rate(**flags: Any) -> None:
 
 
 def _told(flags: dict[str, Any], settings: Settings) -> Result:
-    from core.cli.evals.common import table_lines
+    from core.cli.evals.telling import table_lines
     from core.evaluation.ratings import USUAL
     from core.stages.evals.ratings import export_votes, keep_rated, material_of
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from core.cli.evals.telling import refuse_unpriced, reporter, say_result, side_words, size_figures
 from core.cli.options import (
     budget_option,
     concurrency_options,
@@ -22,14 +23,12 @@ from core.cli.options import (
     run_option,
     stacked,
 )
-from core.cli.output import Bar, Result, finish, merge, say, whisper
+from core.cli.output import Result, finish, merge, say, whisper
 from core.cli.select import names_of
 from core.cli.telling import figures_of
 from core.errors import ModelError, RunError, SettingsError
-from core.evaluation.results import Cell, EvalResult, with_interval
-from core.jobs import ProgressReporter
+from core.evaluation.results import EvalResult
 from core.names import ModelName, parse_model
-from core.prices import estimate_words, money
 from core.settings import Settings, load_settings
 from core.spending import Ledger
 from core.stages.defaults import PROVIDER
@@ -37,7 +36,6 @@ from core.stages.evals.keeping import keep
 from core.stages.evals.session import Session, Side
 from core.stages.evals.speakers import CONTROLS, Cast
 from core.stages.prepare import Scope, existing_run, load_character, run_of
-from core.stages.writing import Standing
 
 MODEL = "local/smollm2-135m"
 
@@ -186,7 +184,7 @@ def _one(kind: Kind, name: str, flags: dict[str, Any], ledger: Ledger, settings:
     scope = Scope(name, flags["run_id"])
     constitution = load_character(scope, settings)
     run = (existing_run if flags["dry_run"] else run_of)(scope, constitution, settings)
-    session = Session(constitution, settings, run, ledger, _reporter())
+    session = Session(constitution, settings, run, ledger, reporter())
     session.concurrency, session.fixed_concurrency = flags["concurrency"], flags["fixed_concurrency"]
     if flags["dry_run"]:
         return asyncio.run(_sized(kind, session))
@@ -242,41 +240,6 @@ async def _sized(kind: Kind, session: Session) -> Result:
     )
 
 
-def refuse_unpriced(sides: Sequence[Side]) -> None:
-    """Raises SettingsError where a limit cannot hold, before anything is asked or spent."""
-    unknown = list(dict.fromkeys(side.model.full for side in sides if side.price is None))
-    if unknown:
-        raise SettingsError(
-            f"--budget needs the price of {' and '.join(unknown)}, which is not known. Add it on the "
-            f"Settings page or with: character prices set {unknown[0]} --input USD --output USD"
-        )
-
-
-def side_words(side: Side) -> str:
-    """What asking one speaker would take, in a sentence."""
-    low, high = side.cost or (0.0, 0.0)
-    return (
-        f"{side.label} ({side.model.full}): {side.planned} answers planned, {side.there} there, "
-        f"{side.calls} calls to send; about {side.prompt_tokens:,} tokens in and at most "
-        f"{side.completion_tokens:,} out; about {max(1, round(side.seconds / 60))} minutes; "
-        f"{estimate_words(low, high, side.price)}."
-    )
-
-
-def size_figures(sides: Sequence[Side]) -> dict[str, Any]:
-    """All sides together, as `--json` prints them."""
-    known = all(side.price for side in sides)
-    return {
-        "dry_run": True,
-        "calls": sum(side.calls for side in sides),
-        "prompt_tokens": sum(side.prompt_tokens for side in sides),
-        "completion_tokens": sum(side.completion_tokens for side in sides),
-        "estimated_seconds": round(sum(side.seconds for side in sides)),
-        "estimated_usd_low": sum((side.cost or (0.0, 0.0))[0] for side in sides) if known else None,
-        "estimated_usd_high": sum((side.cost or (0.0, 0.0))[1] for side in sides) if known else None,
-    }
-
-
 def _told(kind: Kind, session: Session, result: EvalResult) -> Result:
     """Keep the result, say it, and return it as the verb's."""
     assert session.run is not None
@@ -287,7 +250,7 @@ def _told(kind: Kind, session: Session, result: EvalResult) -> Result:
     result.missing = session.missing
     result.complete = not result.missing
     path = keep(session.run, result)
-    _say(kind, result)
+    say_result(kind.title, result)
     return Result(
         f"eval {kind.name}",
         status="done" if result.complete else "incomplete",
@@ -315,47 +278,3 @@ def _figures(session: Session) -> dict[str, Any]:
             if isinstance(value, int | float):
                 found[name] = found.get(name, 0) + value
     return found
-
-
-def _say(kind: Kind, result: EvalResult) -> None:
-    say(result.headline)
-    say()
-    for line in table_lines(result.cells):
-        say(line)
-    for caveat in result.caveats:
-        say(f"Note: {caveat}")
-    if not result.complete:
-        why = ", ".join(f"{count} {reason}" for reason, count in result.missing.items())
-        say(f"Incomplete ({why}): run the same command again to ask only for what is missing.")
-    price = f", {money(result.cost_usd)}" if result.cost_usd else ""
-    say(f"{kind.title}: {result.requests} requests{price}, {result.seconds:.0f} s.")
-
-
-def table_lines(cells: Sequence[Cell]) -> list[str]:
-    """Every cell as a line: what, of whom, about what, with its interval; aligned."""
-    rows = [
-        (
-            cell.measure,
-            cell.who,
-            cell.group,
-            with_interval(cell) + (" *" if cell.marked else ""),
-        )
-        for cell in cells
-    ]
-    widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
-    return ["  ".join([*(row[i].ljust(widths[i]) for i in range(3)), row[3]]).rstrip() for row in rows]
-
-
-def _reporter() -> Callable[[str, Standing], None]:
-    """Progress for the terminal and, inside a job, for its page."""
-    told, bars = ProgressReporter.from_environment(), dict[str, Bar]()
-
-    def report(stage: str, now: Standing) -> None:
-        bars.setdefault(stage, Bar(stage))(now.done, now.planned, now.failed)
-        told.update(stage=stage, done=now.done, planned=now.planned, failed=now.failed, figures=now.figures)
-        for row in now.history:
-            told.note_history(row)
-        if now.done + now.failed >= now.planned:
-            told.flush()
-
-    return report
