@@ -89,6 +89,11 @@ class Choice:
         typed = [self.model, *([self.tuned] if self.tuned else []), *([self.judge] if self.judge else [])]
         return [parse_model(one, default=PROVIDER) for one in typed]
 
+    @property
+    def is_full(self) -> bool:
+        """Whether full benchmarks are asked, by a program that counts for itself."""
+        return "full" in dict(self.own)
+
     def is_embedded(self) -> bool:
         """Whether the model before training is one that this computer runs."""
         try:
@@ -119,15 +124,18 @@ def chosen(about: About, name: str) -> Choice:
     )
 
 
-# Flags of single kinds that a page offers, in this order; the rest is for the shell.
+# Flags of single kinds that a page offers, in this order, and those that it keeps folded; the rest is
+# for the shell.
 OFFERED = ("per-trait", "N", "limit", "K", "turns", "condition", "traits", "rubric", "max-tokens")
+LM_EVAL = "lm-eval"
+FOLDED = ("variant", "classifier", "trait", "full", "tasks", "fewshot")
 
 
-def own_flags(kind: str) -> list[str]:
+def own_flags(kind: str, wanted: tuple[str, ...] = OFFERED + FOLDED) -> list[str]:
     """The flags that only this kind has and the page offers, each under its first name."""
     known = options_of(kind)
-    firsts = {id(known[f"--{flag}"]): flag for flag in reversed(OFFERED) if f"--{flag}" in known}
-    return [flag for flag in OFFERED if flag in firsts.values()]
+    firsts = {id(known[f"--{flag}"]): flag for flag in reversed(wanted) if f"--{flag}" in known}
+    return [flag for flag in wanted if flag in firsts.values()]
 
 
 def default_of(option: click.Option) -> Any:

@@ -13,8 +13,10 @@ from app.check_choice import (
     CONTROL,
     CONTROLS,
     EMBEDDED,
+    FOLDED,
     JUDGE,
     MODEL,
+    OFFERED,
     STRENGTH,
     STRENGTHS,
     TUNED,
@@ -30,6 +32,7 @@ from app.check_standing import draw_standing
 from app.check_words import CONTROL_WORDS
 from app.launch_quote import sentence_case
 from app.widgets import plain
+from core.evaluation.variants import VARIANTS
 
 STAGE_WORDS = {
     "dpo": "trained on pairs",
@@ -53,6 +56,18 @@ LABELS = {
     "traits": "Words",
     "rubric": "Judged as",
     "max-tokens": "Longest answer, tokens",
+    "variant": "Ways of asking",
+    "classifier": "What hears the character",
+    "trait": "Words to watch from the start",
+    "full": "Full benchmarks in place of the short set",
+    "tasks": "Benchmarks",
+    "fewshot": "Worked examples before each",
+}
+# What a word of the command is called in a pill, where the word alone says little.
+WORDS = {variant.id: variant.title for variant in VARIANTS.values()} | {
+    "words": "Words and letters, in a second",
+    "modernbert": "ModernBERT, with the train extra",
+    "lm-eval": "lm-eval",
 }
 COMPARISONS = "Comparisons"
 STANDARD = "Standard"
@@ -69,17 +84,25 @@ def draw_fields(about: About, name: str) -> None:
     known = options_of(about.kind)
     if about.needs == "adapter":
         draw_compared(about, name, known)
+    draw_flags(about.kind, own_flags(about.kind, OFFERED))
+    if folded := own_flags(about.kind, FOLDED):
+        with st.expander("More settings", icon=":material/tune:"):
+            draw_flags(about.kind, folded)
+    if "--judge" in known:
+        draw_judge(about, name)
+
+
+def draw_flags(kind: str, flags: Sequence[str]) -> None:
+    """A field for each flag: pills first, then what is typed, in a row."""
+    own = {flag: options_of(kind)[f"--{flag}"] for flag in flags}
     # Pills are lower than fields: beside each other their labels would not stand on one line.
-    own = {flag: known[f"--{flag}"] for flag in own_flags(about.kind)}
     for flag, option in own.items():
         if isinstance(option.type, click.Choice):
-            draw_own(about.kind, flag, option)
+            draw_own(kind, flag, option)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for flag, option in own.items():
             if not isinstance(option.type, click.Choice):
-                draw_own(about.kind, flag, option)
-    if "--judge" in known:
-        draw_judge(about, name)
+                draw_own(kind, flag, option)
 
 
 def draw_compared(about: About, name: str, known: dict[str, click.Option]) -> None:
@@ -193,7 +216,7 @@ def draw_choices(label: str, key: str, option: click.Option, about: str | None) 
             selection_mode="multi",
             default=default,
             key=key,
-            format_func=sentence_case,
+            format_func=worded,
             help=about,
             persist_state="session",
         )
@@ -203,10 +226,15 @@ def draw_choices(label: str, key: str, option: click.Option, about: str | None) 
             words,
             default=default,
             key=key,
-            format_func=sentence_case,
+            format_func=worded,
             help=about,
             persist_state="session",
         )
+
+
+def worded(word: object) -> str:
+    """One of a flag's words as a pill says it."""
+    return sentence_case(WORDS.get(str(word), str(word)))
 
 
 def draw_judge(about: About, name: str) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
-from app.check_choice import BUDGET, Choice, chosen
+from app.check_choice import BUDGET, LM_EVAL, Choice, chosen
 from app.check_fields import draw_fields
 from app.check_kinds import About
 from app.check_reads import has_pairs
 from app.check_size import Size, size_of
 from app.launch import active_job, launch
 from app.launch_options import cost_money
-from app.reads import library
+from app.reads import library, settings
 from app.sidebar import title_of
 from app.widgets import plain
+from core.environments import find_environment
 from core.errors import CoreError
 from core.prices import money
+
+SETUP = f"setup:{LM_EVAL}"
 
 
 def draw_setup(about: About, name: str, *, again: bool) -> None:
@@ -43,6 +46,9 @@ def draw_go(about: About, name: str, *, primary: bool) -> None:
     size = Size() if waits else size_of(choice)
     if not waits:
         draw_size(size, choice)
+    unready = choice.is_full and find_environment(settings(), LM_EVAL) is None
+    if unready:
+        draw_benchmark_setup(about)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         draw_budget(choice, size)
         button = f"{about.page}:go"
@@ -51,7 +57,7 @@ def draw_go(about: About, name: str, *, primary: bool) -> None:
             key=button,
             type="primary" if primary else "secondary",
             icon=":material/play_arrow:",
-            disabled=waits or bool(size.trouble),
+            disabled=waits or unready or bool(size.trouble),
             on_click=start,
             args=(about, name, state.click_token(button), button),
         )
@@ -74,6 +80,27 @@ def draw_way_out(choice: Choice) -> None:
         st.page_link("views/pairs.py", label="Make pairs", icon=":material/compare_arrows:")
     elif choice.judge or not choice.is_embedded():
         st.page_link("views/settings.py", label="Engines and keys", icon=":material/key:")
+
+
+def draw_benchmark_setup(about: About) -> None:
+    """The button that makes lm-eval's own environment; its progress is a job's."""
+    st.caption("lm-eval is not installed here: it gets an environment of its own, about 1 GB.")
+    if active_job(SETUP) is not None:
+        st.page_link("views/jobs.py", label="lm-eval is being set up", icon=":material/pending_actions:")
+        return
+    st.button(
+        "Set up lm-eval",
+        key=SETUP,
+        icon=":material/download:",
+        on_click=set_up,
+        args=(about, state.click_token(SETUP)),
+    )
+
+
+def set_up(about: About, token: str) -> None:
+    """Start the installation; for callbacks."""
+    launch(["setup", LM_EVAL], title="Install lm-eval", subject=SETUP, token=token, page=about.page)
+    state.spend_token(SETUP)
 
 
 def draw_budget(choice: Choice, size: Size) -> None:

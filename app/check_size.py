@@ -12,26 +12,36 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.check_choice import Choice
+from app.check_choice import LM_EVAL, Choice
 from app.check_reads import Stamp, stamp_of
 from app.check_words import who
 from app.launch_quote import rough, rounded_up, sentence_case
 from app.reads import library, settings
 from app.wording import counted
 from core.cli.evals.common import sides_of
+from core.environments import environment_folder
 from core.errors import CoreError
 from core.prices import PriceRange, estimate_words, money
 from core.stages.evals.session import ANSWERS, VERDICTS, Side
 from core.stages.prepare import Scope, existing_run
 from core.store.runs import Run
 
+UNSAID = (
+    "How many calls full benchmarks make, and what they cost, lm-eval does not say beforehand; a number "
+    "under How many questions keeps them few"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a measurement takes in all; `trouble` says why it cannot be counted or started."""
+    """What a measurement takes in all; `trouble` says why it cannot be counted or started.
+
+    `unsaid` stands in place of a size that nobody knows beforehand.
+    """
 
     sides: tuple[Side, ...] = ()
     trouble: str = ""
+    unsaid: str = ""
 
     @property
     def calls(self) -> int:
@@ -56,6 +66,8 @@ class Size:
 
     def headline(self) -> str:
         """Price, calls and time in one line."""
+        if self.unsaid:
+            return self.unsaid
         if not self.calls:
             told = f"all {counted(self.there, 'answer')} are there" if self.there else "nothing is asked"
             return f"Free · {told}, so it takes seconds"
@@ -107,7 +119,8 @@ def _sentence(side: Side) -> str:
 def size_of(choice: Choice) -> Size:
     """What a choice would take as things stand; a choice that cannot be measured says why."""
     try:
-        return Size(_sized(tuple(choice.words()), _stamps(choice), choice))
+        sides = _sized(tuple(choice.words()), _stamps(choice), choice)
+        return Size(sides, unsaid=UNSAID if choice.is_full else "")
     except CoreError as error:
         return Size(trouble=str(error))
     except ImportError as error:
@@ -120,7 +133,7 @@ def _stamps(choice: Choice) -> tuple[Stamp | str, ...]:
     run = existing_run(Scope(choice.name), constitution, settings())
     rows = _answer_files(run) if run else []
     files = [*rows, *settings().lora_path.glob(f"*/{choice.name}/adapter/adapter.gguf")]
-    files += [settings().data_path / "prices.json"]
+    files += [settings().data_path / "prices.json", environment_folder(settings(), LM_EVAL)]
     return constitution.content_hash, *(stamp_of(path) for path in sorted(files))
 
 

@@ -136,6 +136,21 @@ def test_a_model_that_is_no_name_is_explained_and_cannot_be_started(about: About
     assert all(one.disabled for one in go)
 
 
+def test_full_benchmarks_say_what_is_missing_and_offer_to_set_it_up() -> None:
+    app = with_models(KINDS["capability"])
+    for key, model in ((MODEL, "plain"), (TUNED, "grown")):
+        app.text_input(key=key).input(f"http://127.0.0.1:9/v1#{model}")
+    app.button_group(key="check:capability:full").select("lm-eval").run()
+    assert "lm-eval is not installed" in told(app) and "does not say beforehand" in told(app)
+    assert not app.button(key="setup:lm-eval").disabled and app.button(key="check_capability:go").disabled
+
+
+def test_some_ways_of_asking_are_asked_by_the_command_that_the_page_shows() -> None:
+    app = with_models(KINDS["robustness"])
+    app.button_group(key="check:robustness:variant").set_value(["default", "email"]).run()
+    assert "--variant default --variant email" in app.code[0].value
+
+
 # ---- while it runs
 
 
