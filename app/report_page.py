@@ -175,7 +175,7 @@ def draw_make(
         st.button(
             "Make it again" if again else "Make the report",
             key=button,
-            type="primary" if wanted else "secondary",
+            type="primary" if wanted and there else "secondary",
             icon=":material/article:",
             disabled="report" not in character.commands,
             on_click=make,
