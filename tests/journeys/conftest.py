@@ -76,7 +76,9 @@ def healthy(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+# Of this folder only: Playwright's loop runs in this thread for as long as the browser is there, and no
+# test elsewhere could begin one of its own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Headless Chromium."""
     path = BROWSER or find()
