@@ -34,7 +34,7 @@ from core.tuning.openrlhf.recipe import (
 )
 from tests.core.openrlhf_kit import Refused, fetch_package, parser_of
 
-PLACES = Places("/models/m", "/work/rows.jsonl", "/work/adapter", "/work/checkpoints")
+PLACES = Places("/models/m", "/store/rows.jsonl", "/store/adapter", "/store/checkpoints")
 ONE = Launch("/env/bin", 1, ("0",))
 
 
@@ -94,14 +94,14 @@ def test_every_wish_reaches_the_real_parser(package: Path, kind: Kind) -> None:
     wishes |= {"lora_trainable_modules": "q_proj, v_proj", "random_seed": 7}
     wishes |= {"dpo_beta": 0.2, "rpo_alpha": 0.3} if kind == "dpo" else {}
     recipe = recipe_of(kind, "llama-3.1-8b-it", wishes)
-    places = replace(PLACES, validation="/work/held-out.jsonl")
+    places = replace(PLACES, validation="/store/held-out.jsonl")
     told = parsed(package, kind, trainer_words(kind, recipe, places, 50, Wandb("personas", "humor")))
     assert (told["train.max_epochs"], told["ckpt.max_num"], told["eval.steps"]) == (2, 3, 10)
     assert (told["train.batch_size"], told["train.micro_batch_size"]) == (16, 4)
     assert (told["adam.lr"], told["lr_warmup_ratio"], told["min_lr_ratio"]) == (1e-6, 0.2, 0.3)
     assert (told["data.max_len"], told["ds.lora.rank"], told["ds.lora.alpha"]) == (512, 8, 9)
     assert (told["ds.lora.dropout"], told["ds.lora.target_modules"]) == (0.05, ["q_proj", "v_proj"])
-    assert (told["eval.dataset"], told["eval.split"]) == ("/work/held-out.jsonl", "train")
+    assert (told["eval.dataset"], told["eval.split"]) == ("/store/held-out.jsonl", "train")
     assert (told["logger.wandb.project"], told["logger.wandb.run_name"]) == ("personas", "humor")
     assert told["train.seed"] == 7
     if kind == "dpo":
