@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -12,6 +14,7 @@ from app.wording import counted
 from core.diff import Span
 from core.errors import CoreError
 from core.evaluation.ratings import QUESTIONS, SKIPPED, UNDONE, Card, Choice, Vote, vote_on
+from core.stages.evals.gate import votes_of
 from core.stages.evals.ratings import cast_vote, keep_rated
 from core.store.runs import Run
 
@@ -25,22 +28,43 @@ KEYS: tuple[tuple[Choice, str, str | None, str], ...] = (
 )
 
 
-def draw_card(run: Run, card: Card, mine: Sequence[Vote], question: str, rater: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """Who rates what in which run, and how many of their rows there were when the page was drawn."""
+
+    run: Run
+    rater: str
+    question: str
+    rows: int
+
+    @classmethod
+    def now(cls, run: Run, rater: str, question: str) -> Sitting:
+        """The sitting as the file has it."""
+        rows = sum((vote.rater, vote.question) == (rater, question) for vote in votes_of(run))
+        return cls(run, rater, question, rows)
+
+    def is_past(self) -> bool:
+        """Whether a row has come since: a key pressed twice would otherwise change the vote before."""
+        with suppress(CoreError):
+            return Sitting.now(self.run, self.rater, self.question) != self
+        # What is wrong with the file, keeping the vote will say.
+        return False
+
+
+def draw_card(at: Sitting, card: Card, mine: Sequence[Vote]) -> None:
     """The pair, its keys, and the way back."""
     with st.container(border=True):
-        st.caption(QUESTIONS[question].text)
+        st.caption(QUESTIONS[at.question].text)
         with st.container(horizontal=True, vertical_alignment="center"):
             for choice, label, icon, key in KEYS:
-                vote_button(run, card, question, rater, choice, label, icon, key)
-            ways_out(run, card, mine, question, rater)
+                vote_button(at, card, choice, label, icon, key)
+            ways_out(at, card, mine)
         st.markdown(f"**{plain(card.duel.asked)}**")
         sides(card)
     st.caption("The keys work as long as you are not typing in a field.")
 
 
-def vote_button(
-    run: Run, card: Card, question: str, rater: str, choice: Choice, label: str, icon: str | None, key: str
-) -> None:
+def vote_button(at: Sitting, card: Card, choice: Choice, label: str, icon: str | None, key: str) -> None:
     """One of the four answers to the question, with its key on it."""
     st.button(
         label,
@@ -48,11 +72,11 @@ def vote_button(
         icon=icon,
         shortcut=key,
         on_click=press,
-        args=(run, vote_on(card, question, rater, choice)),
+        args=(at, vote_on(card, at.question, at.rater, choice)),
     )
 
 
-def ways_out(run: Run, card: Card, mine: Sequence[Vote], question: str, rater: str) -> None:
+def ways_out(at: Sitting, card: Card, mine: Sequence[Vote]) -> None:
     """Skip this pair, or take the last vote back; also after a reload."""
     st.button(
         "Skip",
@@ -61,7 +85,7 @@ def ways_out(run: Run, card: Card, mine: Sequence[Vote], question: str, rater: s
         type="tertiary",
         shortcut="S",
         on_click=press,
-        args=(run, vote_on(card, question, rater, SKIPPED)),
+        args=(at, vote_on(card, at.question, at.rater, SKIPPED)),
         help="It comes back at the end if you like.",
     )
     st.button(
@@ -72,7 +96,7 @@ def ways_out(run: Run, card: Card, mine: Sequence[Vote], question: str, rater: s
         shortcut="U",
         disabled=not mine,
         on_click=take_back,
-        args=(run, mine[-1:]),
+        args=(at, mine[-1:]),
     )
 
 
@@ -84,7 +108,7 @@ def sides(card: Card) -> None:
             answer_text([Span(text, False)])
 
 
-def draw_done(run: Run, mine: Sequence[Vote]) -> None:
+def draw_done(at: Sitting, mine: Sequence[Vote]) -> None:
     """The end of the deck, and the pairs that were skipped."""
     skipped = [vote for vote in mine if vote.choice == SKIPPED]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -95,7 +119,7 @@ def draw_done(run: Run, mine: Sequence[Vote]) -> None:
                 key="vote:skipped",
                 icon=":material/replay:",
                 on_click=take_back,
-                args=(run, skipped),
+                args=(at, skipped),
             )
         st.button(
             "Undo",
@@ -105,15 +129,21 @@ def draw_done(run: Run, mine: Sequence[Vote]) -> None:
             shortcut="U",
             disabled=not mine,
             on_click=take_back,
-            args=(run, mine[-1:]),
+            args=(at, mine[-1:]),
         )
 
 
 # ---- callbacks
 
 
-def press(run: Run, vote: Vote) -> None:
-    """Keep a vote and what the votes say now; for callbacks. A failure stays on the page."""
+def press(at: Sitting, vote: Vote) -> None:
+    """Keep a vote, unless it is of a page that is past; for callbacks."""
+    if not at.is_past():
+        keep(at.run, vote)
+
+
+def keep(run: Run, vote: Vote) -> None:
+    """Keep a vote and what the votes say now. A failure stays on the page."""
     state.complain(PAGE, None)
     try:
         cast_vote(run, vote)
@@ -122,10 +152,12 @@ def press(run: Run, vote: Vote) -> None:
         state.complain(PAGE, str(error))
 
 
-def take_back(run: Run, votes: Sequence[Vote]) -> None:
-    """Append that these votes are undone; for callbacks."""
+def take_back(at: Sitting, votes: Sequence[Vote]) -> None:
+    """Append that these votes are undone, unless the page is past; for callbacks."""
+    if at.is_past():
+        return
     for vote in votes:
-        press(run, undone(vote))
+        keep(at.run, undone(vote))
     if len(votes) == 1:
         state.say_once("Vote taken back.", ":material/undo:")
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import state
 from app.launch import active_job
-from app.rate_card import draw_card, draw_done
+from app.rate_card import Sitting, draw_card, draw_done
 from app.rate_empty import SUBJECT, draw_empty
 from app.rate_results import draw_results
 from app.reads import library, run_of_character
@@ -103,10 +103,11 @@ def sitting(run: Run, material: Material, rater: str, question: str) -> None:
     left = waiting(cards, mine, rater, question)
     done = len(cards) - len(left)
     st.progress(done / max(1, len(cards)), text=f"{done} of {len(cards)}")
+    at = Sitting.now(run, rater, question)
     if left:
-        draw_card(run, left[0], mine, question, rater)
+        draw_card(at, left[0], mine)
     else:
-        draw_done(run, mine)
+        draw_done(at, mine)
     shown = f"rate-shown:{run.id}:{rater}:{question}"
     if left and not state.flag(shown):
         draw_reveal(shown, len(mine))

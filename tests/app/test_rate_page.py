@@ -113,6 +113,16 @@ def test_a_vote_is_kept_and_the_next_pair_comes() -> None:
     assert latest(run, "rate") is not None
 
 
+def test_a_key_pressed_twice_does_not_change_the_vote_that_it_gave_before() -> None:
+    run = tried()
+    app = tab("rate")
+    # The first press is kept; the second comes before the page has drawn the next pair.
+    cast_vote(run, vote_on(first_card(run), "character", "me", "left"))
+    app.button(key="vote:right").click().run()
+    assert [vote.choice for vote in votes_of(run)] == ["left"]
+    assert not app.exception and progress(app).startswith("1 of")
+
+
 @pytest.mark.parametrize("label", ["Left is better", "Both good", "Both bad", "Right is better", "Skip"])
 def test_every_answer_to_the_question_has_its_button(label: str) -> None:
     tried()

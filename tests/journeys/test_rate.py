@@ -43,6 +43,12 @@ def choices(run: Run) -> list[str]:
     return [vote.choice for vote in votes_of(run)]
 
 
+def pressed(page: Page, key: str) -> None:
+    """Press a key once the pair stands there whole, as somebody does who reads it first."""
+    page.wait_for_function("""() => !document.querySelector('[data-test-script-state="running"]')""")
+    page.keyboard.press(key)
+
+
 def test_a_person_rates_by_keyboard_reloads_goes_on_and_takes_a_vote_back(
     studio: Studio, page: Page
 ) -> None:
@@ -51,7 +57,7 @@ def test_a_person_rates_by_keyboard_reloads_goes_on_and_takes_a_vote_back(
     expect(page.get_by_text("0 of 42")).to_be_visible()
     keys = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowLeft")
     for number, key in enumerate(keys, 1):
-        page.keyboard.press(key)
+        pressed(page, key)
         expect(page.get_by_text(f"{number} of 42")).to_be_visible()
         html = page.content().casefold()
         assert not [name for name in HIDDEN if name in html]
@@ -59,11 +65,11 @@ def test_a_person_rates_by_keyboard_reloads_goes_on_and_takes_a_vote_back(
 
     page.reload()
     expect(page.get_by_text("5 of 42")).to_be_visible()
-    page.keyboard.press("s")
+    pressed(page, "s")
     expect(page.get_by_text("6 of 42")).to_be_visible()
-    page.keyboard.press("u")
+    pressed(page, "u")
     expect(page.get_by_text("5 of 42")).to_be_visible()
-    page.keyboard.press("u")
+    pressed(page, "u")
     expect(page.get_by_text("4 of 42")).to_be_visible()
     assert choices(run)[5:] == ["skipped", "undone", "undone"]
 
