@@ -11,7 +11,7 @@ from app.check_kinds import About
 from app.check_reads import has_pairs
 from app.check_size import Size, size_of
 from app.launch import active_job, launch
-from app.launch_options import cost_money
+from app.launch_options import cost_money, draw_limit
 from app.reads import library, settings
 from app.sidebar import title_of
 from app.widgets import plain
@@ -107,18 +107,7 @@ def draw_budget(choice: Choice, size: Size) -> None:
     """The spending limit, where money is involved, and one click to a sensible one."""
     if not paid(choice):
         return
-    st.number_input(
-        "Stop at",
-        min_value=0.01,
-        value=None,
-        step=0.5,
-        format="%.2f",
-        key=BUDGET,
-        placeholder="No limit",
-        icon=":material/attach_money:",
-        width=160,
-        persist_state="session",
-    )
+    draw_limit(BUDGET)
     sensible = size.sensible_limit()
     if sensible is not None and state.widget(BUDGET) is None:
         st.button(

@@ -103,15 +103,19 @@ def no_limit_without_price(models: Sequence[ModelName]) -> str | None:
 
 def draw_budget(models: Sequence[ModelName]) -> None:
     """The spending limit; only where money is involved."""
-    if not cost_money(models):
-        return
+    if cost_money(models):
+        draw_limit(BUDGET)
+
+
+def draw_limit(key: str) -> None:
+    """The field of a spending limit in USD; empty for none."""
     st.number_input(
         "Stop at",
         min_value=0.01,
         value=None,
         step=0.5,
         format="%.2f",
-        key=BUDGET,
+        key=key,
         placeholder="No limit",
         icon=":material/attach_money:",
         width=160,

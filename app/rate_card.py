@@ -38,15 +38,16 @@ class Sitting:
     rows: int
 
     @classmethod
-    def now(cls, run: Run, rater: str, question: str) -> Sitting:
-        """The sitting as the file has it."""
-        rows = sum((vote.rater, vote.question) == (rater, question) for vote in votes_of(run))
-        return cls(run, rater, question, rows)
+    def of(cls, run: Run, rater: str, question: str, votes: Sequence[Vote]) -> Sitting:
+        """The sitting as these rows of the run have it."""
+        return cls(
+            run, rater, question, sum((one.rater, one.question) == (rater, question) for one in votes)
+        )
 
     def is_past(self) -> bool:
         """Whether a row has come since: a key pressed twice would otherwise change the vote before."""
         with suppress(CoreError):
-            return Sitting.now(self.run, self.rater, self.question) != self
+            return Sitting.of(self.run, self.rater, self.question, votes_of(self.run)) != self
         # What is wrong with the file, keeping the vote will say.
         return False
 
@@ -88,6 +89,11 @@ def ways_out(at: Sitting, card: Card, mine: Sequence[Vote]) -> None:
         args=(at, vote_on(card, at.question, at.rater, SKIPPED)),
         help="It comes back at the end if you like.",
     )
+    undo_button(at, mine)
+
+
+def undo_button(at: Sitting, mine: Sequence[Vote]) -> None:
+    """Take the last vote back."""
     st.button(
         "Undo",
         key="vote:undo",
@@ -121,16 +127,7 @@ def draw_done(at: Sitting, mine: Sequence[Vote]) -> None:
                 on_click=take_back,
                 args=(at, skipped),
             )
-        st.button(
-            "Undo",
-            key="vote:undo",
-            icon=":material/undo:",
-            type="tertiary",
-            shortcut="U",
-            disabled=not mine,
-            on_click=take_back,
-            args=(at, mine[-1:]),
-        )
+        undo_button(at, mine)
 
 
 # ---- callbacks

@@ -99,11 +99,12 @@ def who_and_what() -> tuple[str, str]:
 def sitting(run: Run, material: Material, rater: str, question: str) -> None:
     """Where the rater is in the deck; results only when they are asked for, or at the end."""
     cards = deck(material.duels, rater)
-    mine = [vote for vote in standing(votes_of(run)) if (vote.rater, vote.question) == (rater, question)]
+    votes = votes_of(run)
+    mine = [vote for vote in standing(votes) if (vote.rater, vote.question) == (rater, question)]
     left = waiting(cards, mine, rater, question)
     done = len(cards) - len(left)
     st.progress(done / max(1, len(cards)), text=f"{done} of {len(cards)}")
-    at = Sitting.now(run, rater, question)
+    at = Sitting.of(run, rater, question, votes)
     if left:
         draw_card(at, left[0], mine)
     else:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import time
 from pathlib import Path
 
 import click
 
+from core.cli.installing import install
 from core.cli.options import data_option, dry_run_option, json_option
 from core.cli.output import Result, finish, say, whisper
-from core.environments import environment_folder, install_words, make_environment
-from core.jobs import ProgressReporter
+from core.environments import environment_folder, install_words
 from core.settings import load_settings
 
 
@@ -26,7 +25,7 @@ def setup_lm_eval(torch: bool, again: bool, dry_run: bool, data: Path | None, as
     # Here, so that the command line itself stays quick to load.
     from core.stages.evals.benchmarks import NAME, recipe
 
-    started, settings, wanted = time.monotonic(), load_settings(data=data), recipe(torch=torch)
+    settings, wanted = load_settings(data=data), recipe(torch=torch)
     folder = environment_folder(settings, NAME)
     say(f"{wanted.label}: {', '.join(wanted.requirements)}")
     say(f"into {folder}, about {wanted.disk_bytes / 1e9:.0f} GB on disk")
@@ -34,18 +33,5 @@ def setup_lm_eval(torch: bool, again: bool, dry_run: bool, data: Path | None, as
         whisper(f"  {shlex.join(words)}")
     if dry_run:
         finish(Result("setup lm-eval", planned=1), as_json=as_json)
-    reporter = ProgressReporter.from_environment()
-
-    def report(note: str) -> None:
-        whisper(note)
-        reporter.update(stage="Installing lm-eval", note=note)
-
-    made = make_environment(settings, wanted, report, again=again)
-    reporter.flush()
-    say(f"lm-eval {made.versions.get('lm_eval', '')} is ready: {made.folder} ({made.size / 1e9:.1f} GB)")
-    say("Measure with: character eval capability --constitution NAME --full lm-eval --tasks gsm8k,ifeval")
-    seconds = time.monotonic() - started
-    finish(
-        Result("setup lm-eval", planned=1, done=1, files=[str(made.folder)], seconds=seconds),
-        as_json=as_json,
-    )
+    then = "Measure with: character eval capability --constitution NAME --full lm-eval --tasks gsm8k,ifeval"
+    install("lm-eval", ("lm_eval",), wanted, settings, again=again, then=then, as_json=as_json)

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
+from core.cli.installing import install
 from core.cli.options import data_option, dry_run_option, json_option, stacked
 from core.cli.output import Result, finish, say, whisper
 from core.cli.serving import setup
-from core.environments import environment_folder, find_environment, install_words, make_environment
+from core.environments import environment_folder, find_environment, install_words
 from core.formats import Kind
 from core.jobs import ProgressReporter
 from core.serving.machine import Machine, this_machine
@@ -122,24 +123,15 @@ def _figures(figures: dict[str, Any]) -> str:
 @json_option
 def setup_openrlhf(again: bool, without_gpu: bool, dry_run: bool, data: Path | None, as_json: bool) -> None:
     """Install OpenRLHF beside the studio, to train on NVIDIA GPUs (Linux; needs the CUDA toolkit)."""
-    started, settings, machine = time.monotonic(), load_settings(data=data), this_machine()
+    settings, machine = load_settings(data=data), this_machine()
     _say_what(settings, machine)
     if dry_run:
         finish(Result("setup openrlhf", planned=1), as_json=as_json)
     recipe = recipe_for(machine, without_gpu=without_gpu)
-    reporter = ProgressReporter.from_environment()
-
-    def report(note: str) -> None:
-        whisper(note)
-        reporter.update(stage="Installing OpenRLHF", note=note)
-
-    made = make_environment(settings, recipe, report, again=again)
-    reporter.flush()
-    say(f"OpenRLHF {made.versions.get('openrlhf', '')} is ready: {made.folder} ({made.size / 1e9:.1f} GB)")
-    say("Train with: character train dpo --backend openrlhf --student llama-3.1-8b-it --constitution NAME")
-    seconds = time.monotonic() - started
-    result = Result("setup openrlhf", planned=1, done=1, files=[str(made.folder)], seconds=seconds)
-    finish(result, as_json=as_json)
+    then = (
+        "Train with: character train dpo --backend openrlhf --student llama-3.1-8b-it --constitution NAME"
+    )
+    install("OpenRLHF", ("openrlhf",), recipe, settings, again=again, then=then, as_json=as_json)
 
 
 def _say_what(settings: Settings, machine: Machine) -> None:

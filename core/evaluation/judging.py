@@ -142,13 +142,6 @@ def ask_which_word(text: str, first: str, second: str, seed_text: str = "", by: 
     )
 
 
-def ask_yes_or_no(
-    standard: str, texts: tuple[Quoted, ...], seed_text: str = "", by: By = "text"
-) -> Question:
-    """A question about quoted texts that is answered by "yes" or "no", as verdicts then mean."""
-    return Question(standard, texts, (Choice("yes", "A", "yes"), Choice("no", "B", "no")), by, seed_text)
-
-
 def ask_grade(standard: str, texts: tuple[Quoted, ...], highest: int, seed_text: str = "") -> Question:
     """A grade from 0 to `highest`; verdicts mean the number as text. Only in text."""
     grades = tuple(Choice(str(grade), "", str(grade)) for grade in range(highest + 1))

@@ -81,11 +81,6 @@ def combine(first: Verdict, second: Verdict) -> Both:
     return Both(first, second, {"win": 1.0, "tie": 0.5, "loss": 0.0}[outcome_of(mean)], mean)
 
 
-def combine_all(verdicts: Sequence[Verdict]) -> list[Both]:
-    """Pairs from verdicts that stand as asked: both orders of the first question, of the second, …"""
-    return [combine(verdicts[at], verdicts[at + 1]) for at in range(0, len(verdicts), 2)]
-
-
 def first_shown_share(pairs: Iterable[Both], prompts: Sequence[Hashable]) -> Estimate:
     """How often the answer shown first was chosen, among choices of one; 0.5 without a lean."""
     values: list[float] = []

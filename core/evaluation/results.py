@@ -14,7 +14,7 @@ A row names what a click on a bar should show: `prompt`, `text` and whatever els
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -170,11 +170,3 @@ _UNITS = {"share": (100.0, " %"), "points": (100.0, " points"), "elo": (1.0, "")
 
 def _digits(cell: Cell) -> int:
     return 2 if cell.unit in ("ratio", "rank") else 0
-
-
-def cells_by(cells: Sequence[Cell], field_name: str) -> dict[str, list[Cell]]:
-    """Cells grouped by one of their fields, in the order in which its values first appear."""
-    found: dict[str, list[Cell]] = {}
-    for cell in cells:
-        found.setdefault(str(getattr(cell, field_name)), []).append(cell)
-    return found

@@ -14,11 +14,11 @@ from core.evaluation.judging import (
     ONE,
     OTHER,
     TIE,
+    Choice,
     Question,
     Verdict,
     ask_grade,
     ask_which_word,
-    ask_yes_or_no,
     both_orders,
     compare,
     messages_of,
@@ -84,8 +84,8 @@ def test_two_words_are_offered_in_both_orders_and_a_verdict_is_the_word() -> Non
     assert read_verdict(tagged(second, "neither"), second) == Verdict(None, reason="neither")
 
 
-def test_yes_or_no_and_grades_are_read_as_they_are_named() -> None:
-    asked = ask_yes_or_no("Is it kind?", pair().texts)
+def test_words_of_ones_own_and_grades_are_read_as_they_are_named() -> None:
+    asked = Question("Is it kind?", pair().texts, (Choice("yes", "A", "yes"), Choice("no", "B", "no")))
     assert read_verdict(tagged(asked, "yes"), asked).choice == "yes"
     grade = ask_grade("How kind is it?", pair().texts, 4)
     assert read_verdict(tagged(grade, "3"), grade).choice == "3"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.errors import SettingsError
 from core.evaluation.judging import ONE, OTHER, TIE, Verdict
 from core.evaluation.judging_family import family_warning
-from core.evaluation.judging_orders import combine, combine_all, first_shown_share
+from core.evaluation.judging_orders import combine, first_shown_share
 from core.evaluation.judging_reliability import Known, gate_of, probes_of, reliability, reliability_sentence
 from core.names import ModelName, parse_model
 from core.records import content_hash
@@ -88,7 +88,7 @@ def test_the_other_answers_score_is_what_is_left(choices: list[str | None]) -> N
 
 
 def test_choices_of_the_first_shown_are_counted_over_both_orders() -> None:
-    pairs = combine_all([word(ONE), word(OTHER)] * 20)
+    pairs = [combine(word(ONE), word(OTHER))] * 20
     share = first_shown_share(pairs, list(range(20)))
     assert share.value == 1.0 and share.low > 0.8
 
