@@ -132,9 +132,11 @@ def settle(run: Run, pair: str, verdict: Verdict, reason: str, following: str | 
 def undo(run: Run) -> None:
     """Take the last decision of this tab back; for callbacks."""
     pair = state.pop_decision(run.id)
-    if pair:
-        settle(run, pair, "undecided", "", None)
-        state.say_once("Decision taken back.", ":material/undo:")
+    if pair is None:
+        state.say_once("Nothing to take back in this tab.", ":material/info:")
+        return
+    settle(run, pair, "undecided", "", None)
+    state.say_once("Decision taken back.", ":material/undo:")
 
 
 def verdict_buttons(run: Run, row: dict[str, Any], following: str) -> None:
@@ -171,7 +173,7 @@ def verdict_buttons(run: Run, row: dict[str, Any], following: str) -> None:
             icon=":material/undo:",
             type="tertiary",
             shortcut="U",
-            disabled=not state.has_decision(run.id),
+            # Never greyed out: a key pressed while the page is still being drawn would go unheard.
             on_click=undo,
             args=(run,),
         )

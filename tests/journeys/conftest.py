@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.cli.studio import streamlit_command
 from core.settings import PROJECT
@@ -65,6 +65,24 @@ def studio(tmp_path: Path, models_path: Path) -> Iterator[Studio]:
         process.terminate()
         process.wait(15)
         log.close()
+
+
+def go(page: Page, studio: Studio, path: str = "") -> None:
+    """Open a page and wait until it is drawn."""
+    page.goto(f"{studio.url}/{path}")
+    expect(page.locator("h1").first).to_be_visible()
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    """Wait until no run of the page's script is under way: then every button hears its key."""
+    page.wait_for_function("""() => !document.querySelector('[data-test-script-state="running"]')""")
+
+
+def press(page: Page, key: str) -> None:
+    """Press a key once the page rests, as a person does who sees what is on it."""
+    settled(page)
+    page.keyboard.press(key)
 
 
 def healthy(url: str) -> bool:

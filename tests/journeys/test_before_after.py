@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.core.adapter_kit import write_adapter_folder
-from tests.journeys.conftest import Studio
+from tests.journeys.conftest import Studio, settled
 from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.embedded]
@@ -19,10 +19,6 @@ MINUTES = 60_000
 def answers(page: Page) -> list[str]:
     """What stands in the two frames."""
     return [text.strip() for text in page.get_by_test_id("stHtml").all_inner_texts()]
-
-
-def settled(page: Page) -> None:
-    page.wait_for_function("""() => !document.querySelector('[data-test-script-state="running"]')""")
 
 
 def test_a_question_is_answered_twice_and_the_slider_asks_only_the_tuned_side(

@@ -13,7 +13,7 @@ from core.stages.evals.gate import votes_of
 from core.store.jsonl import write_json
 from core.store.library import Library
 from core.store.runs import Run, open_run
-from tests.journeys.conftest import Studio
+from tests.journeys.conftest import Studio, press
 
 pytestmark = pytest.mark.journey
 
@@ -43,12 +43,6 @@ def choices(run: Run) -> list[str]:
     return [vote.choice for vote in votes_of(run)]
 
 
-def pressed(page: Page, key: str) -> None:
-    """Press a key once the pair stands there whole, as somebody does who reads it first."""
-    page.wait_for_function("""() => !document.querySelector('[data-test-script-state="running"]')""")
-    page.keyboard.press(key)
-
-
 def test_a_person_rates_by_keyboard_reloads_goes_on_and_takes_a_vote_back(
     studio: Studio, page: Page
 ) -> None:
@@ -57,7 +51,7 @@ def test_a_person_rates_by_keyboard_reloads_goes_on_and_takes_a_vote_back(
     expect(page.get_by_text("0 of 42")).to_be_visible()
     keys = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowLeft")
     for number, key in enumerate(keys, 1):
-        pressed(page, key)
+        press(page, key)
         expect(page.get_by_text(f"{number} of 42")).to_be_visible()
         html = page.content().casefold()
         assert not [name for name in HIDDEN if name in html]
@@ -65,11 +59,11 @@ def test_a_person_rates_by_keyboard_reloads_goes_on_and_takes_a_vote_back(
 
     page.reload()
     expect(page.get_by_text("5 of 42")).to_be_visible()
-    pressed(page, "s")
+    press(page, "s")
     expect(page.get_by_text("6 of 42")).to_be_visible()
-    pressed(page, "u")
+    press(page, "u")
     expect(page.get_by_text("5 of 42")).to_be_visible()
-    pressed(page, "u")
+    press(page, "u")
     expect(page.get_by_text("4 of 42")).to_be_visible()
     assert choices(run)[5:] == ["skipped", "undone", "undone"]
 

@@ -8,25 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.conftest import Studio
+from tests.journeys.conftest import Studio, go, press, settled
 from tests.stand_in import StandIn
 from tests.waiting import until
 
 pytestmark = pytest.mark.journey
 
 MINUTES = 60_000
-
-
-def go(page: Page, studio: Studio, path: str = "") -> None:
-    """Open a page and wait until it is drawn."""
-    page.goto(f"{studio.url}/{path}")
-    expect(page.locator("h1").first).to_be_visible()
-    settled(page)
-
-
-def settled(page: Page) -> None:
-    """Wait until no run of the page's script is under way."""
-    page.wait_for_function("""() => !document.querySelector('[data-test-script-state="running"]')""")
 
 
 def metric(page: Page, label: str) -> str:
@@ -146,13 +134,13 @@ def test_keyboard_alone_reviews_pairs(studio: Studio, page: Page) -> None:
             page.get_by_label(label, exact=True).press("Enter")
             settled(page)
         page.locator("h1").click()
-        page.keyboard.press("p")
+        press(page, "p")
         expect(page.get_by_text("1 of 4")).to_be_visible(timeout=MINUTES)
         expect(page.get_by_role("button", name="Stop")).to_be_hidden(timeout=MINUTES)
-    page.keyboard.press("ArrowRight")
+    press(page, "ArrowRight")
     expect(page.get_by_text("2 of 4")).to_be_visible()
-    page.keyboard.press("3")
+    press(page, "3")
     expect(page.get_by_text("3 of 4")).to_be_visible()
     until(lambda: metric(page, "Dropped") == "1")
-    page.keyboard.press("u")
+    press(page, "u")
     until(lambda: metric(page, "Dropped") == "0")

@@ -1,6 +1,7 @@
 """The few things a browser tab remembers: which character, what is open, what can be undone.
 
-The only place that touches `st.session_state`. Work itself is never here: it is on disk.
+This package is the only place that touches `st.session_state`. Work itself is never here: it is on disk.
+What one page alone remembers has a module of its own beside this one, built on `memory`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,9 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from app.state.memory import recall, remember
+
 LONGEST_UNDO = 50
-
-
-def _get(name: str, default: Any = None) -> Any:
-    return st.session_state.get(f"studio:{name}", default)
-
-
-def _set(name: str, value: Any) -> None:
-    st.session_state[f"studio:{name}"] = value
 
 
 def character() -> str | None:
@@ -33,12 +28,12 @@ def choose_character(name: str) -> None:
 
 def opened(what: str) -> Any:
     """What is open for editing under a heading ("trait", "exchange"), or None."""
-    return _get(f"open:{what}:{character()}")
+    return recall(f"open:{what}:{character()}")
 
 
 def open_only(what: str, which: Any) -> None:
     """Open one thing for editing and close the others; None closes all."""
-    _set(f"open:{what}:{character()}", which)
+    remember(f"open:{what}:{character()}", which)
 
 
 class Undo(NamedTuple):
@@ -55,13 +50,13 @@ def remember_for_undo(
     name: str, value: dict[str, Any], label: str, *, base: str = "", revision: str = "", field: str = ""
 ) -> None:
     """Keep a character's value from before a change."""
-    stack: list[Undo] = _get(f"undo:{name}", [])
-    _set(f"undo:{name}", [*stack[-LONGEST_UNDO:], Undo(value, label, base, revision, field)])
+    stack: list[Undo] = recall(f"undo:{name}", [])
+    remember(f"undo:{name}", [*stack[-LONGEST_UNDO:], Undo(value, label, base, revision, field)])
 
 
 def last_undo(name: str) -> Undo | None:
     """The change that undo would take back, or None."""
-    stack = _get(f"undo:{name}", [])
+    stack = recall(f"undo:{name}", [])
     return stack[-1] if stack else None
 
 
@@ -70,37 +65,37 @@ def pop_undo(name: str, *, now: str = "") -> Undo | None:
 
     The change before it may then be undone from there, if nothing came between the two.
     """
-    stack = _get(f"undo:{name}", [])
+    stack = recall(f"undo:{name}", [])
     if not stack:
         return None
     rest, last = list(stack[:-1]), stack[-1]
     if rest and now and rest[-1].revision == last.base:
         rest[-1] = rest[-1]._replace(revision=now)
-    _set(f"undo:{name}", rest)
+    remember(f"undo:{name}", rest)
     return last
 
 
 def remember_own_save(name: str, before: str, after: str) -> None:
     """Keep that this tab itself led a character from one revision to the next."""
-    chain: list[str] = _get(f"saves:{name}", [])
+    chain: list[str] = recall(f"saves:{name}", [])
     chain = chain if chain and chain[-1] == before else [before]
-    _set(f"saves:{name}", [*chain[-LONGEST_UNDO:], after])
+    remember(f"saves:{name}", [*chain[-LONGEST_UNDO:], after])
 
 
 def descends(name: str, drawn: str, current: str) -> bool:
     """Whether only this tab's own saves lie between the drawn revision and the current one."""
-    chain: list[str] = _get(f"saves:{name}", [])
+    chain: list[str] = recall(f"saves:{name}", [])
     return drawn == current or (drawn in chain and chain[-1] == current)
 
 
 def conflicts(name: str) -> list[Any]:
     """The changes that were not saved because somebody else had saved first, the oldest first."""
-    return _get(f"conflicts:{name}", [])
+    return recall(f"conflicts:{name}", [])
 
 
 def set_conflicts(name: str, pending: list[Any]) -> None:
     """Keep the changes that wait for the person's choice; none clears them."""
-    _set(f"conflicts:{name}", pending)
+    remember(f"conflicts:{name}", pending)
 
 
 class Failure(NamedTuple):
@@ -114,20 +109,20 @@ class Failure(NamedTuple):
 
 def failures() -> list[Failure]:
     """The changes that could not be saved, until they are or are put aside."""
-    return list(_get("failures", {}).values())
+    return list(recall("failures", {}).values())
 
 
 def fail(name: str, field: str, why: str) -> None:
     """Keep an error until that very field is saved or put aside."""
     words = widget(field)
     kept = Failure(name, field, why, words if isinstance(words, str) else "")
-    _set("failures", {**_get("failures", {}), (name, field): kept})
+    remember("failures", {**recall("failures", {}), (name, field): kept})
 
 
 def mend(name: str, field: str) -> None:
     """Forget the error of a field."""
-    rest = {key: kept for key, kept in _get("failures", {}).items() if key != (name, field)}
-    _set("failures", rest)
+    rest = {key: kept for key, kept in recall("failures", {}).items() if key != (name, field)}
+    remember("failures", rest)
 
 
 def show_saved(key: str) -> None:
@@ -137,43 +132,43 @@ def show_saved(key: str) -> None:
 
 def click_token(button: str) -> str:
     """The token of a button as drawn: the same for a double click, new after `spend_token`."""
-    if _get(f"token:{button}") is None:
+    if recall(f"token:{button}") is None:
         spend_token(button)
-    return _get(f"token:{button}")
+    return recall(f"token:{button}")
 
 
 def spend_token(button: str) -> None:
     """Give a button a new token, so that its next click counts as a new one."""
-    _set(f"token:{button}", uuid.uuid4().hex)
+    remember(f"token:{button}", uuid.uuid4().hex)
 
 
 def say_once(text: str, icon: str = ":material/check:") -> None:
     """Show a short confirmation at the end of this run or the start of the next."""
-    _set("toasts", [*_get("toasts", []), (text, icon)])
+    remember("toasts", [*recall("toasts", []), (text, icon)])
 
 
 def show_sayings() -> None:
     """Show the confirmations that wait."""
-    for text, icon in _get("toasts", []):
+    for text, icon in recall("toasts", []):
         st.toast(text, icon=icon)
-    _set("toasts", [])
+    remember("toasts", [])
 
 
 def complain(where: str, text: str | None) -> None:
     """Keep an error on the page until it is mended; None clears it."""
-    _set(f"complaint:{where}", text)
+    remember(f"complaint:{where}", text)
 
 
 def complaint(where: str) -> str | None:
     """The error that stands on a page."""
-    return _get(f"complaint:{where}")
+    return recall(f"complaint:{where}")
 
 
 def seeded(key: str, value: Any) -> str:
     """The widget key, with the widget's content set to `value` where that changed behind its back."""
-    if key not in st.session_state or _get(f"seed:{key}") != value:
+    if key not in st.session_state or recall(f"seed:{key}") != value:
         st.session_state[key] = value
-        _set(f"seed:{key}", value)
+        remember(f"seed:{key}", value)
     return key
 
 
@@ -184,22 +179,22 @@ def widget(key: str) -> Any:
 
 def place(name: str, default: int = 0) -> int:
     """A remembered position, such as which pair is shown."""
-    return _get(f"place:{name}", default)
+    return recall(f"place:{name}", default)
 
 
 def go_to(name: str, position: int) -> None:
     """Remember a position."""
-    _set(f"place:{name}", position)
+    remember(f"place:{name}", position)
 
 
 def flag(name: str, default: bool = False) -> bool:
     """A remembered yes or no."""
-    return _get(f"flag:{name}", default)
+    return recall(f"flag:{name}", default)
 
 
 def set_flag(name: str, value: bool) -> None:
     """Remember a yes or no."""
-    _set(f"flag:{name}", value)
+    remember(f"flag:{name}", value)
 
 
 def clear(key: str) -> None:
@@ -214,51 +209,46 @@ def fill(key: str, value: Any) -> None:
 
 def remember_decision(run: str, pair: str) -> None:
     """Keep which pair was decided last, for undo."""
-    _set(f"decided:{run}", [*_get(f"decided:{run}", []), pair])
-
-
-def has_decision(run: str) -> bool:
-    """Whether this tab decided something that undo can take back."""
-    return bool(_get(f"decided:{run}", []))
+    remember(f"decided:{run}", [*recall(f"decided:{run}", []), pair])
 
 
 def pop_decision(run: str) -> str | None:
-    """Take the pair decided last."""
-    decided = _get(f"decided:{run}", [])
-    _set(f"decided:{run}", decided[:-1])
+    """Take the pair decided last, or None."""
+    decided = recall(f"decided:{run}", [])
+    remember(f"decided:{run}", decided[:-1])
     return decided[-1] if decided else None
 
 
 def written_file(run: str) -> tuple[str, int] | None:
     """The DPO file that this tab wrote last for a run, and how many pairs were kept then."""
-    return _get(f"written:{run}")
+    return recall(f"written:{run}")
 
 
 def set_written_file(run: str, path: str, kept: int) -> None:
     """Remember the DPO file that was just written."""
-    _set(f"written:{run}", (path, kept))
+    remember(f"written:{run}", (path, kept))
 
 
 def request_page(path: str) -> None:
     """Go to a page at the start of the next run; for callbacks."""
-    _set("page", path)
+    remember("page", path)
 
 
 def requested_page() -> str | None:
     """Take the page that a callback asked for."""
-    path = _get("page")
-    _set("page", None)
+    path = recall("page")
+    remember("page", None)
     return path
 
 
 def next_pair(run: str) -> str | None:
     """The pair to show next, by id, after a decision."""
-    return _get(f"next-pair:{run}")
+    return recall(f"next-pair:{run}")
 
 
 def set_next_pair(run: str, pair: str | None) -> None:
     """Remember, or forget, which pair comes next."""
-    _set(f"next-pair:{run}", pair)
+    remember(f"next-pair:{run}", pair)
 
 
 class Question(NamedTuple):
@@ -270,21 +260,21 @@ class Question(NamedTuple):
 
 def question(name: str) -> Question | None:
     """The last question about a character, or None."""
-    return _get(f"question:{name}")
+    return recall(f"question:{name}")
 
 
 def ask(name: str, text: str) -> None:
     """Ask a question, or the same one anew; for callbacks."""
     before = question(name)
-    _set(f"question:{name}", Question(text, before.number + 1 if before else 1))
+    remember(f"question:{name}", Question(text, before.number + 1 if before else 1))
 
 
 def heard(key: tuple[Any, ...]) -> str | None:
     """An answer that was heard to its end in this tab, or None."""
-    return _get("heard", {}).get(key)
+    return recall("heard", {}).get(key)
 
 
 def remember_heard(key: tuple[Any, ...], text: str) -> None:
     """Keep an answer, the last hundred of them."""
-    kept: dict[tuple[Any, ...], str] = {**_get("heard", {}), key: text}
-    _set("heard", dict(list(kept.items())[-100:]))
+    kept: dict[tuple[Any, ...], str] = {**recall("heard", {}), key: text}
+    remember("heard", dict(list(kept.items())[-100:]))
