@@ -29,6 +29,7 @@ from core.store.library import Library
 from core.store.runs import AnswerSet, Run, file_hash
 
 MISSING = "missing"
+REPEATED = "repeated pair"
 SMALLEST_SPLIT = 10
 
 
@@ -100,11 +101,7 @@ def pair_rows(
     `removed` holds the ids of prompts that a person has taken out of the character since.
     """
     prompts = run.prompts()
-    rules = PairRules(
-        run.constitution(),
-        teacher_names=foreign_names(sources),
-        max_length=job.max_length,
-    )
+    rules = rules_of(run, sources, job)
     decided = decisions_of(run)
     chosen, rejected = _by_place(sources.teacher), _by_place(sources.student)
     seen: set[str] = set()
@@ -112,14 +109,17 @@ def pair_rows(
     for planned in sources.teacher.plan().values():
         place = (planned["prompt"], planned["sample"])
         prompt = prompts.get(planned["prompt"]) or Prompt(planned["prompt"], "", planned["trait"], "file")
-        row = _pair_row(prompt, planned["sample"], chosen.get(place), rejected.get(place), rules, count)
-        if prompt.id in removed:
-            row["dropped"] = "prompt removed"
-        elif not prompt.text:
-            row["dropped"] = f"{MISSING}: prompt"
+        row = joined_row(
+            prompt, planned["sample"], chosen.get(place), rejected.get(place), rules, count, removed
+        )
         _drop_repeats(row, seen)
-        rows.append(_with_decision(row, decided.get(row["id"])))
+        rows.append(with_decision(row, decided.get(row["id"])))
     return rows
+
+
+def rules_of(run: Run, sources: Sources, job: PairJob) -> PairRules:
+    """What the pairs of a run are judged by."""
+    return PairRules(run.constitution(), foreign_names(sources), job.max_length)
 
 
 def decisions_of(run: Run) -> dict[str, Decision]:
@@ -154,7 +154,25 @@ def _by_place(answers: AnswerSet) -> dict[tuple[str, int], Row]:
     return {(row["prompt"], row["sample"]): row for row in answers.rows().values()}
 
 
-def _pair_row(
+def joined_row(
+    prompt: Prompt,
+    sample: int,
+    chosen: Row | None,
+    rejected: Row | None,
+    rules: PairRules,
+    count: TokenCounter,
+    removed: frozenset[str] = frozenset(),
+) -> Row:
+    """The pair of a prompt's two answers, judged; nobody's decision and no other pair counts yet."""
+    row = _judged_row(prompt, sample, chosen, rejected, rules, count)
+    if prompt.id in removed:
+        row["dropped"] = "prompt removed"
+    elif not prompt.text:
+        row["dropped"] = f"{MISSING}: prompt"
+    return row
+
+
+def _judged_row(
     prompt: Prompt,
     sample: int,
     chosen: Row | None,
@@ -192,13 +210,18 @@ def _drop_repeats(row: Row, seen: set[str]) -> None:
     """Mark a pair whose prompt and two answers all stood before."""
     if row["dropped"]:
         return
-    print_of = content_hash([row["text"], row["chosen"], row["rejected"]])
+    print_of = print_of_pair(row)
     if print_of in seen:
-        row["dropped"] = "repeated pair"
+        row["dropped"] = REPEATED
     seen.add(print_of)
 
 
-def _with_decision(row: Row, decision: Decision | None) -> Row:
+def print_of_pair(row: Row) -> str:
+    """The same for two pairs of one prompt's text and the same two answers."""
+    return content_hash([row["text"], row["chosen"], row["rejected"]])
+
+
+def with_decision(row: Row, decision: Decision | None) -> Row:
     """The row after a person's word: "drop" drops, "keep" overrules a check, never a missing answer."""
     row["decision"] = decision.verdict if decision else None
     row["reason"] = decision.reason if decision else ""
