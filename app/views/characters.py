@@ -1,72 +1,20 @@
-"""Characters: everyone there is, and the ways to make or bring in another."""
+"""Characters: your own first, then the gallery with a line on why each works; search and levels."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from app.gallery_cards import draw_cards
 from app.reads import library, settings
-from app.shelf_actions import delete, draw_import, draw_new, draw_trash, open_character_page
-from app.sidebar import title_of
-from app.trial_button import draw_try_it
+from app.shelf_actions import draw_import, draw_new, draw_trash
 from app.widgets import command, page_head, plain, standing_complaint
+from core.errors import CoreError
+from core.gallery import LEVELS, MEANS, TITLES, Level, Note, fits
+from core.sample import is_sample
+from core.store.gallery import gallery
 from core.store.library import Entry
 
-ORIGINS = {"shipped": "", "own": "yours", "changed": "changed by you"}
-
-
-def card(entry: Entry) -> None:
-    """One character: its name, its sentence, and the way in."""
-    with st.container(border=True, height="stretch", key=f"card-{entry.name}"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.subheader(title_of(entry.name), anchor=False, width="content")
-            if ORIGINS[entry.origin]:
-                st.badge(ORIGINS[entry.origin], color="gray")
-        if entry.problems:
-            st.badge(f"{entry.problems} problems", icon=":material/error:", color="red")
-            for problem in entry.details[:5]:
-                st.caption(plain(str(problem)))
-        else:
-            st.markdown(plain(entry.summary))
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.button(
-                "Open",
-                key=f"go:{entry.name}",
-                icon=":material/edit_note:",
-                on_click=open_character_page,
-                args=(entry.name,),
-            )
-            if not entry.problems:
-                draw_try_it(entry.name, f"card-{entry.name}", label="Try it", quiet=True)
-            with st.popover("More", type="tertiary", icon=":material/more_horiz:"):
-                draw_more(entry)
-
-
-def draw_more(entry: Entry) -> None:
-    """Copy, export, delete."""
-    draw_new(f"Copy {title_of(entry.name)}", copy_of=entry.name)
-    if not entry.problems:
-        constitution = library().load(entry.name).constitution
-        from core.interchange import to_oct_array
-
-        st.download_button(
-            "Export for OpenCharacterTraining",
-            to_oct_array(constitution),
-            f"{entry.name}.txt",
-            key=f"oct:{entry.name}",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
-        )
-    if entry.origin != "shipped":
-        label = "Delete" if entry.origin == "own" else "Back to the shipped version"
-        st.button(
-            label,
-            key=f"delete:{entry.name}",
-            icon=":material/delete:",
-            type="tertiary",
-            on_click=delete,
-            args=(entry.name,),
-        )
+ALL = "All"
 
 
 def page() -> None:
@@ -76,30 +24,94 @@ def page() -> None:
         "Open one and change it: your changes are kept in a copy of your own. Or write somebody new.",
     )
     standing_complaint("characters")
-    first = not any(settings().lora_path.glob("*/*"))
-    if first:
-        with st.columns([1.2, 2])[0]:
-            draw_try_it("pirate", "characters", label="Try it now with the pirate")
+    draw_ways()
+    entries, notes = library().names(), read_notes()
+    search, level = filters()
+    found = [entry for entry in entries if fits(search, *said(entry, notes.get(entry.name)))]
+    draw_own(found, level)
+    draw_gallery(found, notes, level)
+    command(["constitution", "list"])
+
+
+def draw_ways() -> None:
+    """Write somebody, bring somebody in, get somebody back."""
     with st.container(horizontal=True):
-        with st.popover("New character", type="secondary" if first else "primary", icon=":material/add:"):
+        with st.popover("New character", type="primary", icon=":material/add:"):
             draw_new("Make it")
         with st.popover("Import", icon=":material/upload_file:"):
             draw_import()
         draw_trash()
-        st.button(
-            "New here? Open the pirate",
-            type="tertiary",
-            icon=":material/sailing:",
-            on_click=open_character_page,
-            args=("pirate",),
-            help="Its voice shows even on the small model that runs on this computer.",
+
+
+def read_notes() -> dict[str, Note]:
+    """What the gallery says of each; what is wrong with its file stands on the page."""
+    try:
+        return gallery(settings())
+    except CoreError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return {}
+
+
+def filters() -> tuple[str, str]:
+    """What is searched for and which level; both are in the address."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        search = st.text_input(
+            "Search",
+            key="gallery-search",
+            placeholder="A name, a manner, a lesson",
+            icon=":material/search:",
+            bind="query-params",
+            width=320,
         )
-    entries = library().names()
-    for start in range(0, len(entries), 3):
-        for column, entry in zip(st.columns(3), entries[start : start + 3], strict=False):
-            with column:
-                card(entry)
-    command(["constitution", "list"])
+        level = st.segmented_control(
+            "Level",
+            [ALL, *TITLES.values()],
+            key="level",
+            default=ALL,
+            required=True,
+            bind="query-params",
+            help="How easily you hear the character beside a plain answer.",
+        )
+    return search or "", str(level or ALL)
+
+
+def said(entry: Entry, note: Note | None) -> tuple[str, ...]:
+    """Everything of a character that a search looks at."""
+    return (entry.name, entry.summary, *((note.why, note.teaches) if note else ()))
+
+
+def draw_own(entries: list[Entry], level: str) -> None:
+    """Your own characters, changed ones and the sample among them."""
+    own = [entry for entry in entries if entry.origin != "shipped"]
+    if not own or level != ALL:
+        return
+    st.subheader("Yours", anchor=False)
+    draw_cards(sorted(own, key=lambda entry: (is_sample(entry.name), -entry.updated_at)), {})
+
+
+def draw_gallery(entries: list[Entry], notes: dict[str, Note], level: str) -> None:
+    """The shipped characters, level by level, each level with what it means."""
+    shipped = [entry for entry in entries if entry.origin == "shipped"]
+    shown = [one for one in LEVELS if level in (ALL, TITLES[one])]
+    sections = [(one, of_level(shipped, notes, one)) for one in shown]
+    for one, found in sections:
+        if found:
+            with st.container(gap="xxsmall"):
+                st.subheader(TITLES[one], anchor=False)
+                st.caption(MEANS[one])
+            draw_cards(found, notes)
+    if unnoted := [entry for entry in shipped if entry.name not in notes and level == ALL]:
+        st.subheader("More", anchor=False)
+        draw_cards(unnoted, notes)
+    if not entries or (not any(found for _, found in sections) and level != ALL):
+        st.caption("Nobody fits. Search for less, or choose another level.")
+
+
+def of_level(entries: list[Entry], notes: dict[str, Note], level: Level) -> list[Entry]:
+    """The characters of a level, in the order of the notes: the easiest to hear first."""
+    order = list(notes)
+    found = [entry for entry in entries if entry.name in notes and notes[entry.name].level == level]
+    return sorted(found, key=lambda entry: order.index(entry.name))
 
 
 page()

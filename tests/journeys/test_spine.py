@@ -31,8 +31,8 @@ def dpo_lines(studio: Studio, student: str) -> list[dict]:  # type: ignore[type-
 
 @pytest.mark.embedded
 def test_from_a_character_to_a_reviewed_pair_file(studio: Studio, page: Page, browser: Browser) -> None:
-    go(page, studio)
-    page.get_by_role("button", name="Open the pirate").click()
+    go(page, studio, "characters")
+    page.locator(".st-key-card-pirate").get_by_role("button", name="Open").click()
     expect(page.get_by_role("heading", name="Pirate")).to_be_visible()
 
     page.get_by_role("button", name="5 questions").first.click()
