@@ -24,6 +24,7 @@ PURE = {
     "prices": {"names", "records"},
     "spending": {"errors"},
     "constitution": None,
+    "lineage": None,
     "interchange": None,
     "prompts": None,
     "pairs": None,

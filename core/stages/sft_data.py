@@ -26,6 +26,7 @@ from core.records import Message, content_hash
 from core.settings import Settings
 from core.stages.distillation import json_line
 from core.stages.dpo_data import split_by_prompt
+from core.store.datasets import record_dataset
 from core.store.jsonl import Row, read_json, seal, write_atomic, write_json
 from core.store.runs import AnswerSet, Run, file_hash
 
@@ -280,7 +281,17 @@ def _write(
         write_atomic(path, "".join(json_line({"messages": _on_disk(row)["messages"]}) for row in part))
     funnel.train, funnel.validation = len(train), len(validation)
     funnel.files = [str(target), str(other), str(manifest)]
-    write_json(manifest, _manifest(run, target, other, train, sources, job, funnel))
+    told = _manifest(run, target, other, train, sources, job, funnel)
+    write_json(manifest, told)
+    record_dataset(
+        run.folder,
+        "sft",
+        sources.student,
+        told["sha256"][target.name],
+        rows=len(train),
+        held_out=len(validation),
+        constitution_sha256=told["constitution_sha256"],
+    )
 
 
 def _manifest(

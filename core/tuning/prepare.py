@@ -19,6 +19,7 @@ from core.names import ALIASES, ModelName, parse_model, safe_slug, spelled_for
 from core.records import content_hash
 from core.settings import Settings
 from core.slugs import check_name
+from core.store.finishing import file_hash
 from core.store.jsonl import write_atomic
 from core.tuning.convert import as_lines, read_training_file, require_student
 from core.tuning.recipe import INHERITED, MARK, Recipe, cannot, flag, own_problems, suffix_for
@@ -225,6 +226,7 @@ def _tuning(
         training_file=f"{name}-{asked.kind}.jsonl" if training else None,
         training_sha256=_sha256(training),
         training_source=str(source.absolute()) if source else None,
+        source_sha256=file_hash(source) if source else None,
         validation_file=f"{name}-{asked.kind}-validation.jsonl" if validation else None,
         validation_sha256=_sha256(validation),
         file_id=asked.training_file_id,

@@ -119,6 +119,7 @@ def _provenance(
         "notes": tuning.notes,
         "training_source": tuning.training_source,
         "training_sha256": tuning.training_sha256,
+        "source_sha256": tuning.source_sha256,
         "rows": tuning.rows,
         "archive": tuning.archive,
         "cost_usd": tuning.cost_usd,

@@ -65,6 +65,7 @@ class Tuning:
     training_file: str | None = None
     training_sha256: str | None = None
     training_source: str | None = None
+    source_sha256: str | None = None
     validation_file: str | None = None
     validation_sha256: str | None = None
     file_id: str | None = None
