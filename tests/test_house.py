@@ -28,6 +28,8 @@ PURE = {
     "interchange": None,
     "prompts": None,
     "pairs": None,
+    "pair_edits": {"pairs"},
+    "decision_log": {"pair_edits", "records"},
     "dialogues": None,
     "dialogue_quality": None,
     "diff": set(),

@@ -17,19 +17,18 @@ from typing import Any
 from core.constitution import Constitution
 from core.errors import CoreError, RunError
 from core.names import maker_names
+from core.pair_edits import MISSING, PROMPT_REMOVED, REPEATED, apply_decision, candidate_of
 from core.pairs import Answer, Candidate, PairRules, dpo_row, flags_of, judge_pair, length_ratio
 from core.prompts import Prompt
 from core.records import content_hash
 from core.settings import Settings
 from core.stages.distillation import Sources, json_line, write_distillation
 from core.stages.lengths import TokenCounter, token_counter
-from core.store.decisions import Decision, decisions
+from core.store.decisions import Decision, read_log
 from core.store.jsonl import Row, read_json, read_rows, seal, write_atomic, write_json
 from core.store.library import Library
 from core.store.runs import AnswerSet, Run, file_hash
 
-MISSING = "missing"
-REPEATED = "repeated pair"
 SMALLEST_SPLIT = 10
 
 
@@ -96,7 +95,7 @@ def _no_answers(run: Run, role: str, name: str, slug: str | None) -> str:
 def pair_rows(
     run: Run, sources: Sources, job: PairJob, count: TokenCounter, removed: frozenset[str] = frozenset()
 ) -> list[Row]:
-    """Every planned pair with its reason to be dropped, or None, in plan order.
+    """Every planned pair with its reason to be dropped, or None, in plan order, people's words applied.
 
     `removed` holds the ids of prompts that a person has taken out of the character since.
     """
@@ -113,7 +112,7 @@ def pair_rows(
             prompt, planned["sample"], chosen.get(place), rejected.get(place), rules, count, removed
         )
         _drop_repeats(row, seen)
-        rows.append(with_decision(row, decided.get(row["id"])))
+        rows.append(apply_decision(row, decided.get(row["id"]), rules))
     return rows
 
 
@@ -125,12 +124,21 @@ def rules_of(run: Run, sources: Sources, job: PairJob) -> PairRules:
 def decisions_of(run: Run) -> dict[str, Decision]:
     """What people decided about pairs of this character, in this run and in those of earlier versions.
 
-    A pair is the same pair wherever its two answers are the same, so a decision outlives an edit.
+    A pair is the same pair wherever its two answers are the same, so a decision outlives an edit; and
+    "undecided", said later in another run, takes it back there too.
     """
+    every = [word for folder in decision_folders(run) for word in read_log(folder).last_words().values()]
+    last = {word.pair: word for word in sorted(every, key=lambda word: word.at)}
+    return {pair: word for pair, word in last.items() if word.verdict != "undecided"}
+
+
+def decision_folders(run: Run) -> list[Path]:
+    """The folders whose decisions count for a run, its own last; by `at`, the last word counts."""
     name = run.constitution().name
-    folders = [found for found in run.folder.parent.glob(f"{name}-*") if found != run.folder]
-    every = [decision for folder in [*folders, run.folder] for decision in decisions(folder).values()]
-    return {decision.pair: decision for decision in sorted(every, key=lambda decision: decision.at)}
+    return [
+        *sorted(found for found in run.folder.parent.glob(f"{name}-*") if found != run.folder),
+        run.folder,
+    ]
 
 
 def removed_prompts(run: Run, settings: Settings) -> frozenset[str]:
@@ -166,7 +174,7 @@ def joined_row(
     """The pair of a prompt's two answers, judged; nobody's decision and no other pair counts yet."""
     row = _judged_row(prompt, sample, chosen, rejected, rules, count)
     if prompt.id in removed:
-        row["dropped"] = "prompt removed"
+        row["dropped"] = PROMPT_REMOVED
     elif not prompt.text:
         row["dropped"] = f"{MISSING}: prompt"
     return row
@@ -196,6 +204,8 @@ def _judged_row(
         return row | {"dropped": f"{MISSING}: {side}", "flags": [f"{MISSING}: {side}"], "ratio": None}
     pair = Candidate(prompt.text, _answer(prompt, chosen, count), _answer(prompt, rejected, count))
     return row | {
+        "ends": [pair.chosen.finish_reason, pair.rejected.finish_reason],
+        "tokens": [pair.chosen.tokens, pair.rejected.tokens],
         "dropped": judge_pair(pair, rules),
         "flags": flags_of(pair, rules),
         "ratio": round(length_ratio(pair.chosen.text, pair.rejected.text), 2),
@@ -219,17 +229,6 @@ def _drop_repeats(row: Row, seen: set[str]) -> None:
 def print_of_pair(row: Row) -> str:
     """The same for two pairs of one prompt's text and the same two answers."""
     return content_hash([row["text"], row["chosen"], row["rejected"]])
-
-
-def with_decision(row: Row, decision: Decision | None) -> Row:
-    """The row after a person's word: "drop" drops, "keep" overrules a check, never a missing answer."""
-    row["decision"] = decision.verdict if decision else None
-    row["reason"] = decision.reason if decision else ""
-    if decision and decision.verdict == "drop":
-        row["dropped"] = "dropped by reviewer"
-    elif decision and row["dropped"] and not row["dropped"].startswith(MISSING):
-        row["dropped"] = None
-    return row
 
 
 def make_pairs(run: Run, settings: Settings, job: PairJob) -> Funnel:
@@ -344,9 +343,5 @@ def _refuse_collision(manifest_path: Path, student: str) -> None:
 
 def _write_dpo(path: Path, rows: Sequence[Row]) -> None:
     # No checksum here: trainers read these lines and refuse columns they do not know.
-    lines = (dpo_row(_candidate(row)) for row in rows)
+    lines = (dpo_row(candidate_of(row)) for row in rows)
     write_atomic(path, "".join(json_line(line) for line in lines))
-
-
-def _candidate(row: Row) -> Candidate:
-    return Candidate(row["text"], Answer(row["chosen"], None, 0), Answer(row["rejected"], None, 0))

@@ -81,11 +81,12 @@ def _models(run: Run, role: str) -> str:
     return ", ".join(f"{model} ({count:,} answers)" if count else model for model, count in found.items())
 
 
+SAID_BY_HAND = (("keep", "kept"), ("drop", "dropped"), ("swap", "swapped"), ("edit", "edited"))
+
+
 def _decided(run: Run) -> Facts:
     counts = Counter(decision.verdict for decision in decisions(run.folder).values())
-    said = ", ".join(
-        f"{counts[word]} {done}" for word, done in (("keep", "kept"), ("drop", "dropped")) if counts[word]
-    )
+    said = ", ".join(f"{counts[word]} {done}" for word, done in SAID_BY_HAND if counts[word])
     return (("Decided by hand", said),) if said else ()
 
 

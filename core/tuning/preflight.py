@@ -20,7 +20,7 @@ from core.environments import find_environment
 from core.errors import CoreError, RunError
 from core.formats import MOST_FILE_BYTES, Kind, Problem, Target
 from core.settings import Settings
-from core.store.decisions import decisions
+from core.store.decisions import decided_since
 from core.store.jsonl import read_json
 from core.store.library import Library
 from core.store.runs import Run, run_folder
@@ -168,9 +168,9 @@ def _fresh(wish: Wish, path: Path, settings: Settings) -> Check:
     if made.get("constitution_sha256") not in (None, now.content_hash):
         return Check("note", "The character was changed since these pairs were made.", again, "pairs")
     run = Run(run_folder(settings, str(made.get("run") or now.run_id)))
-    later = [one for one in decisions(run.folder).values() if one.at > float(made.get("created") or 0)]
-    if later and made:
-        pairs = f"{len(later)} pair" + ("s" if len(later) > 1 else "")
+    later = decided_since(run.folder, float(made.get("created") or 0)) if made else 0
+    if later:
+        pairs = f"{later} pair" + ("s" if later > 1 else "")
         text = f"You decided on {pairs} since the file was written."
         return Check("note", text, again, "pairs")
     return Check("good", "The character is still the one that these pairs show.")

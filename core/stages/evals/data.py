@@ -111,9 +111,7 @@ def _of_run(run: Run, job: PairJob, told: str, session: Session) -> Found:
             f"None of {len(rows)} pairs of {run.id} is left to look at. Keep some on the Pairs page, or "
             f"make more answers: character teacher --constitution {session.constitution.name}"
         )
-    ends = _ends(sources)
-    pairs = [_pair(row, ends) for row in kept]
-    return Found(pairs, told, foreign_names(sources), dict(dropped.most_common()))
+    return Found([_pair(row) for row in kept], told, foreign_names(sources), dict(dropped.most_common()))
 
 
 def _trial_sources(run: Run, job: PairJob) -> Sources:
@@ -127,17 +125,7 @@ def _wears(settings: Row) -> bool:
     return bool((settings.get("engine") or {}).get("adapter"))
 
 
-def _ends(sources: Sources) -> dict[tuple[str, str, int], str | None]:
-    """Why each answer ended, by side, prompt and sample."""
-    return {
-        (side, row["prompt"], row["sample"]): row.get("finish_reason")
-        for side, answers in (("chosen", sources.teacher), ("rejected", sources.student))
-        for row in answers.rows().values()
-    }
-
-
-def _pair(row: Row, ends: dict[tuple[str, str, int], str | None]) -> Pair:
-    place = (row["prompt"], row["sample"])
+def _pair(row: Row) -> Pair:
     return Pair(
         row["id"],
         row["prompt"],
@@ -146,8 +134,7 @@ def _pair(row: Row, ends: dict[tuple[str, str, int], str | None]) -> Pair:
         row["rejected"],
         row["trait"] or "",
         row["sample"],
-        ends.get(("chosen", *place)),
-        ends.get(("rejected", *place)),
+        *row["ends"],
     )
 
 
@@ -297,5 +284,6 @@ def _settings(job: DataJob, data: Data) -> dict[str, Any]:
         "teacher": job.teacher,
         "student": job.student,
         "max_length": job.max_length,
-        "pairs": content_hash([pair.id for pair in data.pairs]),
+        # A pair keeps its name when a person edits it, so its answers are what decides.
+        "pairs": content_hash([[pair.id, pair.chosen, pair.rejected] for pair in data.pairs]),
     }
