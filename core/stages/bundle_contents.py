@@ -1,0 +1,341 @@
+"""What goes into a bundle: which files, under which names, and what is taken out of them on the way.
+
+    constitution/pirate.json · constitution/few-shot.jsonl     the character and its prompts
+    run/…                                                      the run folder without locks and indexes
+    training/<student>-<stage>/…                               LORA_PATH's, without weights unless asked
+    data/dpo/<student>.jsonl …                                 what was written of this very run
+
+Folders of this machine become {DATA_PATH} and the like, names of people become "person 1", and a file
+with a key in it stops the export. Everything else travels byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from core.errors import CoreError, RunError
+from core.settings import Settings
+from core.store import disk
+from core.store.disk import disk_trouble
+from core.store.jsonl import Row, iter_rows, read_json, seal, unseal
+from core.store.runs import Run
+
+LINES, SMALL = ".jsonl", 64_000_000
+KINDS = (".json", ".jsonl", ".md", ".html", ".csv")
+WEIGHTS = ("adapter_model.safetensors", "adapter.gguf", "adapter_config.json", "README.md")
+# What says who somebody is, wherever a row carries it.
+NAMES_OF_PEOPLE = ("reviewer", "rater", "person", "author")
+# Rows of models: no person ever signs one.
+UNSIGNED = ("teacher/", "student/", "eval-answers/", "eval-verdicts/", "reflect/")
+EVALS = ("eval-answers/", "eval-verdicts/", "evals/", "ratings/")
+DECISIONS = "decisions.jsonl"
+# Left by an import, about an import.
+MARK = "imported.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is wanted in a bundle beside the character itself.
+
+    `adapter` adds the trained weights; `reviewers` keeps the names of those who decided and rated.
+    """
+
+    run: bool = True
+    evals: bool = True
+    training: bool = True
+    report: bool = True
+    adapter: bool = False
+    reviewers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of a bundle: its name there, its bytes drawn anew each time, when it changed (ms)."""
+
+    name: str
+    chunks: Callable[[], Iterator[bytes]]
+    at: int
+
+
+def text_source(name: str, text: str, at: int = 0) -> Source:
+    """A file that is made here."""
+    data = text.encode()
+    return Source(name, lambda: iter((data,)), at)
+
+
+def pretty(value: Any) -> str:
+    """JSON as every file of this studio has it."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaner:
+    """Takes out of files what must not travel. `people` maps a name to what stands for it."""
+
+    roots: tuple[tuple[str, str], ...]
+    people: Mapping[str, str]
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without folders of this machine and without people's names."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {name: self.value(one) for name, one in cast("dict[str, Any]", value).items()}
+        if isinstance(value, list):
+            return [self.value(one) for one in cast("list[Any]", value)]
+        return value
+
+    def text(self, text: str) -> str:
+        """A text likewise."""
+        if "/" in text:
+            for root, word in self.roots:
+                text = text.replace(root, word)
+            text = _elsewhere(text)
+        return self.without_people(text)
+
+    def without_people(self, text: str) -> str:
+        """The text with every name of a person replaced, as a whole word only."""
+        for name, instead in self.people.items():
+            if name in text:
+                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", instead, text)
+        return text
+
+
+def _elsewhere(text: str) -> str:
+    """A path that leads to no folder of ours says only what it is called."""
+    if re.fullmatch(r"/(?:[^/\0\n]+/)+[^/\0\n]+", text):
+        return f"…/{text.rsplit('/', 1)[1]}"
+    return text
+
+
+def cleaner(settings: Settings, run: Run | None, parts: Parts) -> Cleaner:
+    """The cleaner for this machine and the people of a run."""
+    words = (
+        (settings.lora_path, "{LORA_PATH}"),
+        (settings.model_path, "{MODEL_PATH}"),
+        (settings.data_path, "{DATA_PATH}"),
+        (settings.constitution_path, "{CONSTITUTION_PATH}"),
+        (Path.home(), "~"),
+    )
+    roots = {str(form): word for path, word in words for form in (path.absolute(), path.resolve())}
+    longest_first = sorted(roots.items(), key=lambda pair: -len(pair[0]))
+    people = {} if run is None or parts.reviewers else people_of(run)
+    return Cleaner(tuple(pair for pair in longest_first if len(pair[0]) > 3), people)
+
+
+def people_of(run: Run) -> dict[str, str]:
+    """Everybody who decided, reacted or rated, with the word that stands for them, in order of coming."""
+    names: dict[str, None] = {}
+    for path in sorted([*run.folder.glob("*.jsonl"), *run.folder.glob("ratings/*.jsonl")]):
+        if path.name == "prompts.jsonl":
+            continue
+        for row in iter_rows(path):
+            names |= dict.fromkeys(_signed(row))
+    return {name: f"person {number}" for number, name in enumerate(names, 1)}
+
+
+def _signed(row: Row) -> Iterator[str]:
+    for field in NAMES_OF_PEOPLE:
+        name = row.get(field)
+        if isinstance(name, str) and name.strip() and name != "me":
+            yield name
+
+
+# ---- the run folder
+
+
+def run_sources(run: Run, clean: Cleaner, parts: Parts) -> Iterator[Source]:
+    """The files of a run folder that are wanted, in order of their names."""
+    seen_decisions = False
+    for path in sorted(run.folder.rglob("*")):
+        place = path.relative_to(run.folder).as_posix()
+        if not _travels(path, place, parts):
+            continue
+        if place == DECISIONS:
+            seen_decisions = True
+            yield decisions_source(run, clean, path)
+        else:
+            yield _source(path, f"run/{place}", clean, place)
+    if parts.run and not seen_decisions and _decisions_elsewhere(run):
+        yield decisions_source(run, clean, None)
+
+
+def _travels(path: Path, place: str, parts: Parts) -> bool:
+    hidden = any(piece.startswith(".") for piece in place.split("/"))
+    if hidden or place == MARK or path.suffix not in KINDS or not path.is_file() or path.is_symlink():
+        return False
+    if place.startswith(EVALS):
+        return parts.evals
+    if place.startswith("report/"):
+        return parts.report
+    return parts.run or place == "run.json"
+
+
+def _source(path: Path, name: str, clean: Cleaner, place: str) -> Source:
+    at = changed_ms(path)
+    if path.suffix == LINES:
+        end = _whole_lines(path)
+        signed = clean.people and not place.startswith(UNSIGNED)
+        lines = _rows_without_people(path, end, clean) if signed else None
+        return Source(name, lines or (lambda: _bytes(path, end)), at)
+    if path.stat().st_size > SMALL:
+        raise RunError(
+            f"{path} has more than 64 MB; that is no file of a run. Move it away, then try again."
+        )
+    data = path.read_bytes()
+    if path.suffix == ".json":
+        value = read_json(path)
+        cleaned = clean.value(value)
+        data = data if cleaned == value else pretty(cleaned).encode()
+    elif path.suffix in (".md", ".html", ".csv"):
+        data = clean.text(data.decode("utf-8", "replace")).encode()
+    return Source(name, lambda: iter((data,)), at)
+
+
+def _rows_without_people(path: Path, end: int, clean: Cleaner) -> Callable[[], Iterator[bytes]]:
+    words = [name.encode() for name in clean.people] + [
+        json.dumps(name)[1:-1].encode() for name in clean.people
+    ]
+
+    def lines() -> Iterator[bytes]:
+        for line in _lines(path, end):
+            row = unseal(line) if any(word in line for word in words) else None
+            yield line if row is None else seal(unsigned(row, clean))
+
+    return lines
+
+
+def unsigned(row: Row, clean: Cleaner) -> Row:
+    """A row in which a person's name has become "person 1"; answers of models are left as they are."""
+    return {
+        name: value if name in ("text", "chosen", "rejected", "asked", "other") else _renamed(value, clean)
+        for name, value in row.items()
+    }
+
+
+def _renamed(value: Any, clean: Cleaner) -> Any:
+    return clean.people.get(value, value) if isinstance(value, str) else value
+
+
+def _whole_lines(path: Path) -> int:
+    """Where the last whole line of a file that may be growing ends."""
+    try:
+        with disk.reader(path) as file:
+            size = end = file.seek(0, 2)
+            while end > 0:
+                start = max(0, end - (1 << 16))
+                file.seek(start)
+                found = file.read(end - start).rfind(b"\n")
+                if found >= 0:
+                    return start + found + 1
+                end = start
+            return 0 if size else size
+    except OSError as error:
+        raise disk_trouble("read", path, error) from error
+
+
+def _bytes(path: Path, end: int) -> Iterator[bytes]:
+    try:
+        with disk.reader(path) as file:
+            while end > 0 and (piece := file.read(min(1 << 20, end))):
+                end -= len(piece)
+                yield piece
+    except OSError as error:
+        raise disk_trouble("read", path, error) from error
+
+
+def _lines(path: Path, end: int) -> Iterator[bytes]:
+    with disk.reader(path) as file:
+        for line in file:
+            end -= len(line)
+            if end < 0:
+                return
+            yield line
+
+
+# ---- decisions
+
+
+def decisions_source(run: Run, clean: Cleaner, own: Path | None) -> Source:
+    """What people decided, here and about the same pairs in earlier versions' runs, which stay behind."""
+    rows = sorted(_decisions_elsewhere(run), key=lambda row: row.get("at") or 0)
+    rows += list(iter_rows(own)) if own else []
+    data = b"".join(seal(unsigned(row, clean)) for row in rows)
+    return Source(f"run/{DECISIONS}", lambda: iter((data,)), changed_ms(own) if own else 0)
+
+
+def _decisions_elsewhere(run: Run) -> list[Row]:
+    name = run.constitution().name
+    folders = [path for path in run.folder.parent.glob(f"{name}-*") if path != run.folder]
+    return [row for folder in sorted(folders) for row in iter_rows(folder / DECISIONS)]
+
+
+# ---- training and data
+
+
+def training_sources(settings: Settings, name: str, clean: Cleaner, parts: Parts) -> Iterator[Source]:
+    """What trainings on this machine and the registered adapters of a character say of themselves."""
+    for folder in sorted(settings.lora_path.glob(f"*/{name}")):
+        for path in sorted(folder.rglob("*")):
+            place = path.relative_to(settings.lora_path).as_posix()
+            if _is_wanted(path, place, parts):
+                yield _training_source(path, place, clean)
+
+
+def _is_wanted(path: Path, place: str, parts: Parts) -> bool:
+    if any(piece.startswith(".") for piece in place.split("/")) or not path.is_file() or path.is_symlink():
+        return False
+    if path.name in WEIGHTS:
+        return parts.adapter
+    return path.suffix in (".json", ".jsonl")
+
+
+def _training_source(path: Path, place: str, clean: Cleaner) -> Source:
+    student, _, rest = place.partition("/")
+    name = f"training/{student}/{rest.partition('/')[2]}"
+    if path.suffix in (".safetensors", ".gguf"):
+        size = path.stat().st_size
+        return Source(name, lambda: _bytes(path, size), changed_ms(path))
+    return _source(path, name, clean, place)
+
+
+def data_sources(settings: Settings, run: Run, clean: Cleaner) -> Iterator[Source]:
+    """The DPO files that were written of this very run, by student."""
+    name = run.constitution().name
+    for manifest in sorted((settings.data_path / "dpo").glob(f"*/{name}.manifest.json")):
+        about = read_json(manifest)
+        if not isinstance(about, dict) or cast("dict[str, Any]", about).get("run") != run.id:
+            continue
+        for ending in (".jsonl", ".manifest.json", ".validation.jsonl"):
+            path = manifest.with_name(f"{name}{ending}")
+            if path.is_file():
+                yield _source(path, f"data/dpo/{manifest.parent.name}{ending}", clean, "")
+
+
+def changed_ms(path: Path) -> int:
+    """When a file last changed, in milliseconds since 1970. Raises RunError."""
+    try:
+        return path.stat().st_mtime_ns // 1_000_000
+    except OSError as error:
+        raise disk_trouble("read", path, error) from error
+
+
+def refuse_keys(name: str, chunks: Iterable[bytes], secrets: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes. Raises CoreError when a key of this studio stands in them, naming the file only."""
+    wanted = tuple(secrets)
+    overlap = max((len(secret) for secret in wanted), default=1) - 1
+    tail = b""
+    for piece in chunks:
+        window = tail + piece
+        if any(secret in window for secret in wanted):
+            raise CoreError(
+                f"One of your keys stands in {name}, so no bundle was made. Was it pasted into a prompt or "
+                "an answer? Take it out there, and make a new key at the provider."
+            )
+        tail = window[-overlap:] if overlap else b""
+        yield piece
