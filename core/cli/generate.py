@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from core.cli.options import (
+    affected_options,
     budget_option,
     data_option,
     dry_run_option,
@@ -35,6 +36,7 @@ from core.settings import Settings, load_settings
 from core.spending import Ledger
 from core.stages.answers import AnswerJob, Role, Tally, answer, estimate
 from core.stages.asking import bulk_of
+from core.stages.carrying import narrowed
 from core.stages.defaults import PROVIDER, Wishes, answer_job, model_of
 from core.stages.distillation import refresh_distillation
 from core.stages.dpo_data import PairJob
@@ -55,6 +57,7 @@ class Asked:
     student: str | None
     routing: Routing
     ledger: Ledger
+    only_affected: bool = False
 
 
 @click.command("teacher")
@@ -63,6 +66,7 @@ class Asked:
 @scope_options
 @sampling_options
 @teacher_options
+@affected_options
 @provider_option
 @routing_options
 @budget_option
@@ -96,8 +100,11 @@ def student(as_json: bool, data: Path | None, **flags: Any) -> None:
 def _asked(role: Role, flags: dict[str, Any], ledger: Ledger) -> Asked:
     """What the flags say; one ledger serves all stages and characters of a command."""
     wishes = Wishes(**{name: flags[name] for name in Wishes.__slots__ if name in flags})
+    scope = _scope(flags)
+    if role == "teacher" and flags.get("traits"):
+        scope = replace(scope, traits=tuple(flags["traits"].replace(",", " ").split()))
     return Asked(
-        _scope(flags),
+        scope,
         wishes,
         flags["model"],
         flags["provider"],
@@ -105,6 +112,7 @@ def _asked(role: Role, flags: dict[str, Any], ledger: Ledger) -> Asked:
         flags.get("student"),
         _routing(role, flags),
         ledger,
+        role == "teacher" and bool(flags.get("only_affected")),
     )
 
 
@@ -135,6 +143,7 @@ def _answer_one(role: Role, asked: Asked, settings: Settings) -> Result:
     trained = _model(asked.student, asked.provider) if asked.student else None
     prompts = choose_prompts(asked.scope, constitution, settings)
     job = answer_job(role, model, constitution, prompts, asked.wishes, student=trained)
+    job = replace(job, only_affected=asked.only_affected)
     engine = open_engine(model, settings, asked.routing)
     if asked.dry_run:
         return _dry_run(job, asked.scope, constitution, engine, settings)
@@ -187,7 +196,13 @@ def _dry_run(
     job: AnswerJob, scope: Scope, constitution: Constitution, engine: Engine, settings: Settings
 ) -> Result:
     price = PriceTable(settings).lookup(job.model)
-    found = estimate(job, existing_run(scope, constitution, settings), constitution, engine, price)
+    run = existing_run(scope, constitution, settings)
+    carried = 0
+    if job.only_affected:
+        job, carry = narrowed(job, constitution, engine, settings, run)
+        carried = len(carry.places)
+        say(f"{carried} answers of earlier versions are carried over: their traits read as before.")
+    found = estimate(job, run, constitution, engine, price)
     low, high = found.cost or (0.0, 0.0)
     say(
         f"{job.role} {job.model.full} as {constitution.name}: {found.planned} answers planned, "
@@ -203,6 +218,7 @@ def _dry_run(
         done=found.planned - found.open,
         more={
             "dry_run": True,
+            "carried": carried,
             "calls": found.open,
             "prompt_tokens": found.prompt_tokens,
             "completion_tokens": found.completion_tokens,

@@ -107,3 +107,12 @@ teacher_options = stacked(
     ),
     click.option("--assistant-name", help="What the assistant calls itself [its family's name]."),
 )
+
+affected_options = stacked(
+    click.option("--traits", metavar="ID,ID", help="Only prompts of these traits."),
+    click.option(
+        "--only-affected",
+        is_flag=True,
+        help="After an edit: ask anew only where a trait changed; other answers are carried over.",
+    ),
+)

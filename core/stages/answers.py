@@ -18,6 +18,7 @@ from core.engines import Engine
 from core.errors import SettingsError
 from core.settings import Settings
 from core.stages.asking import bulk_of
+from core.stages.carrying import carry_over, give_way
 from core.stages.planning import AnswerJob, Estimate, Role, estimate, planned_requests, settings_of
 from core.stages.writing import OnProgress, Standing, Tally, Writer, borrow
 from core.store.runs import Run
@@ -58,6 +59,10 @@ async def answer(
     with run.locked(f"{job.role}-{answers.folder.name}"):
         with run.locked():
             run.remember(job.prompts)
+        if job.only_affected:
+            job = carry_over(job, run, answers, constitution, engine, settings)
+        else:
+            give_way(answers, job)
         plan = partial(planned_requests, job, constitution, engine)
         how = bulk or bulk_of(job, engine)
         writer = _Writer(job.role, answers, plan, settings, how, on_progress, prefilled=job.thinking)

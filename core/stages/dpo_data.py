@@ -22,8 +22,10 @@ from core.pairs import Answer, Candidate, PairRules, dpo_row, flags_of, judge_pa
 from core.prompts import Prompt
 from core.records import content_hash
 from core.settings import Settings
+from core.stages.carrying import CARRIED, carried_in
 from core.stages.distillation import Sources, json_line, write_distillation
 from core.stages.lengths import TokenCounter, token_counter
+from core.store.datasets import record_dataset
 from core.store.decisions import Decision, read_log
 from core.store.jsonl import Row, read_json, read_rows, seal, write_atomic, write_json
 from core.store.library import Library
@@ -173,6 +175,8 @@ def joined_row(
 ) -> Row:
     """The pair of a prompt's two answers, judged; nobody's decision and no other pair counts yet."""
     row = _judged_row(prompt, sample, chosen, rejected, rules, count)
+    if chosen is not None and CARRIED in chosen:
+        row[CARRIED] = chosen[CARRIED]
     if prompt.id in removed:
         row["dropped"] = PROMPT_REMOVED
     elif not prompt.text:
@@ -312,6 +316,8 @@ def _write_products(
     _write_dpo(validation_path, validation)
     funnel.train, funnel.validation = len(train), len(validation)
     funnel.files = [str(target), str(validation_path), str(manifest_path)]
+    hashes = {path.name: file_hash(path) for path in (target, validation_path)}
+    carried = carried_in(kept)
     write_json(
         manifest_path,
         funnel.as_dict()
@@ -321,9 +327,20 @@ def _write_products(
             "created": time.time(),
             "max_length": job.max_length,
             "seed": job.seed,
+            "carried": carried,
             "pairs": [row["id"] for row in train],
-            "sha256": {path.name: file_hash(path) for path in (target, validation_path)},
+            "sha256": hashes,
         },
+    )
+    record_dataset(
+        run.folder,
+        "dpo",
+        sources.student.slug,
+        hashes[target.name],
+        rows=len(train),
+        held_out=len(validation),
+        constitution_sha256=constitution.content_hash,
+        carried=carried,
     )
 
 

@@ -33,7 +33,8 @@ class AnswerJob:
     """Everything that decides what is asked; `samples` is OCT's K.
 
     `concurrency` is the most requests under way at once, None for the provider's own default; with
-    `fixed_concurrency` it is not adapted to what the server takes.
+    `fixed_concurrency` it is not adapted to what the server takes. With `only_affected`, answers of
+    earlier versions are kept where the edit left their trait alone (`core.stages.carrying`).
     """
 
     role: Role
@@ -46,6 +47,7 @@ class AnswerJob:
     thinking: bool = False
     concurrency: int | None = None
     fixed_concurrency: bool = False
+    only_affected: bool = False
 
     @property
     def ceiling(self) -> int:

@@ -15,13 +15,17 @@ from core.store.runs import Run, open_run, run_folder
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which prompts of which character: `limit` counts prompts in fixed order, before K."""
+    """Which prompts of which character: `limit` counts prompts in fixed order, before K.
+
+    With `traits`, only prompts of the traits of these ids are asked.
+    """
 
     constitution: str
     run: str | None = None
     prompts_file: Path | None = None
     general: bool = True
     limit: int | None = None
+    traits: tuple[str, ...] = ()
 
 
 def load_character(scope: Scope, settings: Settings) -> Constitution:
@@ -37,6 +41,10 @@ def choose_prompts(scope: Scope, constitution: Constitution, settings: Settings)
         library = Library(settings)
         general = library.general_prompts("training") if scope.general else ()
         found = prompt_set(constitution, library.additional(constitution.name).by_trait, general)
+    if scope.traits:
+        for id in scope.traits:
+            constitution.trait_by_id(id)
+        found = tuple(prompt for prompt in found if prompt.trait in scope.traits)
     return found[: scope.limit] if scope.limit is not None else found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -91,13 +91,18 @@ def borrow(
     for lender in lenders if missing else ():
         keys = (lender.done_keys() & missing) - lent
         if keys:
-            append_rows(answers.rows_path, _only(lender.iter_rows(), keys))
+            append_rows(answers.rows_path, _lent(lender, keys))
             lent |= keys
     return lent
 
 
-def _only(rows: Iterable[Row], keys: set[bytes]) -> Iterator[Row]:
-    return (row for row in rows if compact_key(row["key"]) in keys)
+def _lent(lender: AnswerSet, keys: set[bytes]) -> Iterator[Row]:
+    """The answers with the run that paid for them, so that no cost is counted twice."""
+    run = lender.folder.parent.parent.name
+    for row in lender.iter_rows():
+        if compact_key(row["key"]) in keys:
+            own = {name: value for name, value in row.items() if name != "carried"}
+            yield {**own, "borrowed": run}
 
 
 @contextmanager
