@@ -10,6 +10,7 @@ from types import FrameType
 import click
 
 from core.cli import (
+    bundle,
     characters,
     chat,
     evals,
@@ -49,6 +50,7 @@ for module in (
     generate,
     pairs,
     introspection,
+    bundle,
     review,
     jobs,
     tuning,
