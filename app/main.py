@@ -24,6 +24,7 @@ PAGES = {
     "Character": [
         st.Page("views/traits.py", title="Traits", icon=":material/edit_note:"),
         st.Page("views/exchanges.py", title="Exchanges", icon=":material/forum:"),
+        st.Page("views/switchboard.py", title="Switchboard", icon=":material/tune:"),
     ],
     "Data": [
         st.Page("views/prompts.py", title="Prompts", icon=":material/format_list_bulleted:"),

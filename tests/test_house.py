@@ -34,6 +34,7 @@ PURE = {
     "dialogue_quality": None,
     "diff": set(),
     "editing": set(),
+    "switchboard": None,
     "expansion": None,
     "prompt_lists": None,
     "prompt_review": None,

@@ -27,6 +27,7 @@ from core.cli import (
     review,
     serving,
     studio,
+    switchboard,
     trial,
     tuning,
 )
@@ -59,6 +60,7 @@ for module in (
     trial,
     evals,
     report,
+    switchboard,
     rate,
 ):
     for command in module.COMMANDS:

@@ -5,6 +5,7 @@
         print(piece, end="")
 
 Through the openai SDK, as everywhere where a person waits; many answers at once are `core.bulk`'s work.
+A last message of the assistant's is gone on with, where the place can do that (`can_begin`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +53,62 @@ class Place:
     endpoint: Endpoint
 
 
+class Line:
+    """The connection of one answer, which any thread may end: a server that is cut off stops writing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self.is_cut = False
+
+    def watch(self, event: str, info: dict[str, Any]) -> None:
+        """Keep the socket as it is opened; httpx calls this with every step of a request."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._keep(info["return_value"].get_extra_info("socket"))
+
+    def _keep(self, found: Any) -> None:
+        with self._lock:
+            self._socket = found if isinstance(found, socket.socket) else None
+            if self.is_cut:
+                self._end()
+
+    def hang_up(self) -> None:
+        """End the connection at once, also while another thread waits for the next word."""
+        with self._lock:
+            self.is_cut = True
+            self._end()
+
+    def _end(self) -> None:
+        if self._socket is not None:
+            # The plain socket's own way: an encrypted one would say goodbye first, and wait for it.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class Answering(Iterator[str]):
+    """An answer under way, piece by piece. `close` ends it here, `hang_up` from any thread."""
+
+    def __init__(self, pieces: Generator[str], line: Line) -> None:
+        self._pieces, self._line = pieces, line
+
+    def __next__(self) -> str:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Stop the model; for the thread that reads."""
+        self._pieces.close()
+
+    def hang_up(self) -> None:
+        """Stop the model; for every other thread. Whoever reads meets the end, and no error."""
+        self._line.hang_up()
+
+
+def can_begin(model: ModelName) -> bool:
+    """Whether words can be put into a model's mouth: its answer then goes on from them."""
+    spec = PROVIDERS.get(model.provider)
+    return spec is not None and spec.can_prefill
+
+
 def stream_answer(
     settings: Settings,
     model: ModelName | str,
@@ -67,8 +126,8 @@ def stream_answer(
     name = parse_model(model, default="local") if isinstance(model, str) else model
     if name.provider == "fake":
         return _rehearsed(settings, name, messages, sampling or CHAT)
-    place = place_of(settings, name, adapter, strength)
-    return _streamed(place, messages, sampling or CHAT)
+    place, line = place_of(settings, name, adapter, strength), Line()
+    return Answering(_streamed(place, messages, sampling or CHAT, line), line)
 
 
 def place_of(
@@ -120,15 +179,20 @@ def _rehearsed(
     return iter(re.findall(r"\s*\S+\s*", answer.text))
 
 
-def _streamed(place: Place, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
-    with _worded(place), _client(place.endpoint) as client:
-        turns: Any = [message.as_dict() for message in messages]
-        ask: Any = client.chat.completions.create
-        answer = ask(messages=turns, stream=True, **_wishes(place, sampling))
-        with answer:
-            for chunk in answer:
-                if piece := _piece(chunk):
-                    yield piece
+def _streamed(place: Place, messages: Sequence[Message], sampling: Sampling, line: Line) -> Generator[str]:
+    try:
+        with _worded(place), _client(place.endpoint, line) as client:
+            turns: Any = [message.as_dict() for message in messages]
+            ask: Any = client.chat.completions.create
+            wishes = _wishes(place, sampling, goes_on=messages[-1].role == "assistant")
+            with ask(messages=turns, stream=True, **wishes) as answer:
+                for chunk in answer:
+                    if piece := _piece(chunk):
+                        yield piece
+    except EngineError:
+        # A connection that we ended ourselves is no failure of the server's.
+        if not line.is_cut:
+            raise
 
 
 def _piece(chunk: Any) -> str:
@@ -137,9 +201,11 @@ def _piece(chunk: Any) -> str:
     return (choices[0].delta.content or "") if choices and choices[0].delta else ""
 
 
-def _wishes(place: Place, sampling: Sampling) -> dict[str, Any]:
-    """The request without its messages, in the endpoint's dialect."""
+def _wishes(place: Place, sampling: Sampling, *, goes_on: bool = False) -> dict[str, Any]:
+    """The request without its messages, in the endpoint's dialect; `goes_on` with the last of them."""
     dialect, extra = place.endpoint.dialect, dict(place.endpoint.extra)
+    if goes_on and dialect.name == "vllm":
+        extra |= {"add_generation_prompt": False, "continue_final_message": True}
     if sampling.repetition_penalty is not None and dialect.penalty_field:
         extra[dialect.penalty_field] = sampling.repetition_penalty
     wishes: dict[str, Any] = {
@@ -155,7 +221,7 @@ def _wishes(place: Place, sampling: Sampling) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _client(endpoint: Endpoint) -> Generator[openai.OpenAI]:
+def _client(endpoint: Endpoint, line: Line) -> Generator[openai.OpenAI]:
     """An SDK client that asks once, follows no redirect and sends no other secret than the place's own."""
     import openai
 
@@ -165,6 +231,7 @@ def _client(endpoint: Endpoint) -> Generator[openai.OpenAI]:
         for name in [name for name in request.headers if name.lower() not in SENT]:
             del request.headers[name]
         request.headers["Authorization"] = f"Bearer {key}"
+        request.extensions = {**request.extensions, "trace": line.watch}
 
     limits = openai.Timeout(QUIET_S, connect=CONNECT_S)
     http = openai.DefaultHttpxClient(

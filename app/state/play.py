@@ -1,0 +1,18 @@
+"""What a tab remembers of a question under way: only the tab that asked may send it.
+
+A reload finds the question on disk without its answer, and asks nobody until somebody clicks again.
+"""
+
+from __future__ import annotations
+
+from app.state.memory import recall, remember
+
+
+def waiting(what: str, name: str) -> str | None:
+    """The id of the question that this tab asks now on a page ("switchboard", "break"), or None."""
+    return recall(f"waiting:{what}:{name}")
+
+
+def wait_for(what: str, name: str, id: str | None) -> None:
+    """Ask a question in the next run of the script; None stops asking. For callbacks."""
+    remember(f"waiting:{what}:{name}", id)

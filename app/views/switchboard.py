@@ -1,0 +1,46 @@
+"""Switchboard: the role-played teacher with sentences switched on and off, before any training."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from app.reads import library
+from app.sidebar import title_of
+from app.switchboard_choice import PAGE, board_of, chosen, show
+from app.switchboard_effects import draw_effects
+from app.switchboard_talk import draw_talk
+from app.switchboard_ticks import draw_ticks
+from app.widgets import page_head, plain, standing_complaint
+from core.errors import CoreError
+
+CAPTION = (
+    "Talk with {name} as a model plays it, before any training, with sentences switched on and off: "
+    "the same question to both sides shows which sentence causes what."
+)
+
+
+def page() -> None:
+    """The whole page for the chosen character."""
+    name = state.character()
+    page_head("Switchboard", CAPTION.format(name=plain(title_of(name)) if name else "a character"))
+    if name is None:
+        st.markdown("There is no character yet. Make one on the Characters page.")
+        return
+    standing_complaint(PAGE)
+    try:
+        constitution = library().load(name).constitution
+        kept, board = board_of(name)
+        choice = chosen(constitution, board)
+        show(choice)
+        left, right = st.columns([1, 1.7], gap="large")
+        with left:
+            draw_ticks(choice)
+        with right:
+            draw_talk(choice, kept, board)
+        draw_effects(choice, kept, board)
+    except CoreError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+page()
