@@ -70,13 +70,23 @@ def draw_provider(spec: Provider) -> None:
             return
         head(spec.label, UNLOCKS[spec.name], KEY_SET if key else NO_KEY)
         standing_complaint(f"key:{spec.name}")
-        if key is None:
+        if settings().sharing:
+            shared_key(host, key)
+        elif key is None:
             key_form(spec, "Save key")
             st.caption(f"It goes to {host} and nowhere else. [Get a key]({KEY_PAGES[spec.name]})")
         else:
             st.caption(plain(f"{where(key)} It goes to {host} and nowhere else."))
             key_actions(spec, key)
         draw_answer(spec)
+
+
+def shared_key(host: str, key: StoredKey | None) -> None:
+    """In a shared studio a key is the deployment's: nobody sees or changes it on a page."""
+    if key is None:
+        st.caption(plain(f"Whoever runs this studio can set a key for {host}, on the computer it runs on."))
+    else:
+        st.caption(plain(f"Set by whoever runs this studio. It goes to {host} and nowhere else."))
 
 
 def where(key: StoredKey) -> str:

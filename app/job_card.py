@@ -35,7 +35,7 @@ from app.job_reads import (
     shell_of,
     speed,
 )
-from app.launch import cancel, last_job, resume
+from app.launch import cancel, last_job, owned_by_another, resume
 from app.reads import settings
 from app.widgets import plain
 from app.wording import ago, counted, duration
@@ -105,7 +105,8 @@ def draw_line(job: Job, is_open: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(gap=None):
             st.markdown(f"**{plain(job.title)}**")
-            st.caption(dotted(facts(job)))
+            owner = job.page.get("by")
+            st.caption(dotted(facts(job) + (f" · started by {owner}" if owner else "")))
         st.badge(word, icon=icon, color=color)
         st.button(
             "Close" if is_open else "Open",
@@ -351,7 +352,11 @@ def newer_of(jobs: list[Job], job_id: str) -> Job | None:
 def remove(job_id: str) -> None:
     """Take an ended job off the list."""
     try:
-        Jobs(settings()).forget(job_id)
+        jobs = Jobs(settings())
+        if not_ours := owned_by_another(jobs.get(job_id)):
+            state.complain(PAGE, not_ours)
+            return
+        jobs.forget(job_id)
     except CoreError as error:
         state.complain(PAGE, str(error))
         return

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from app import state
 from app.commands import job_argv
 from app.reads import settings
+from app.rights import may_stop
+from app.state.person import person
 from core.errors import CoreError
 from core.jobs import Job, Jobs
 
@@ -40,23 +42,46 @@ def launch(words: Sequence[str], *, title: str, subject: str, token: str, page: 
         if running is not None and list(running.argv) == argv:
             state.say_once("It already runs.", ":material/info:")
             return
-        jobs.start(argv, verb=words[0], title=title, subject=subject, token=token, page={"page": page})
+        jobs.start(
+            argv,
+            verb=words[0],
+            title=title,
+            subject=subject,
+            token=token,
+            page={"page": page, "by": person()},
+        )
     except CoreError as error:
         state.complain(page, str(error))
 
 
 def cancel(job_id: str, page: str) -> None:
-    """End a job within five seconds; finished rows stay."""
+    """End a job within five seconds; finished rows stay. In a shared studio, only one's own."""
     try:
-        Jobs(settings()).cancel(job_id, grace_s=GRACE_S)
+        jobs = Jobs(settings())
+        if not_ours := owned_by_another(jobs.get(job_id)):
+            state.complain(page, not_ours)
+            return
+        jobs.cancel(job_id, grace_s=GRACE_S)
         state.say_once("Stopped. What is finished is kept.", ":material/stop_circle:")
     except CoreError as error:
         state.complain(page, str(error))
 
 
 def resume(job_id: str, token: str, page: str) -> None:
-    """Run a job's command again; it does only what is missing."""
+    """Run a job's command again; it does only what is missing. In a shared studio, only one's own."""
     try:
-        Jobs(settings()).resume(job_id, token=token)
+        jobs = Jobs(settings())
+        if not_ours := owned_by_another(jobs.get(job_id)):
+            state.complain(page, not_ours)
+            return
+        jobs.resume(job_id, token=token)
     except CoreError as error:
         state.complain(page, str(error))
+
+
+def owned_by_another(job: Job) -> str | None:
+    """Why the person here may not stop, go on with or remove a job; None when they may."""
+    owner = job.page.get("by", "")
+    if may_stop(owner):
+        return None
+    return f"{owner} started this job; ask them, or whoever runs this studio."

@@ -11,15 +11,20 @@ import streamlit as st
 
 from app import state
 from app.check_kinds import ABOUTS
+from app.gate import draw_signed_in, let_in
 from app.sidebar import character_switcher
 
 st.set_page_config(
     page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide"
 )
 
+if not let_in():
+    st.stop()
+
 PAGES = {
     "": [
-        st.Page("views/characters.py", title="Characters", icon=":material/groups:", default=True),
+        st.Page("views/home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("views/characters.py", title="Characters", icon=":material/groups:"),
     ],
     "Character": [
         st.Page("views/traits.py", title="Traits", icon=":material/edit_note:"),
@@ -53,5 +58,6 @@ page = st.navigation(PAGES, expanded=True)
 if wished := state.requested_page():
     st.switch_page(wished, query_params={"character": state.character() or ""})
 character_switcher()
+draw_signed_in()
 page.run()
 state.show_sayings()

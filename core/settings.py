@@ -57,6 +57,15 @@ class StoredKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """A studio that a team shares: how people sign in ("password", "oidc"), its address, its host names."""
+
+    sign_in: str
+    url: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Where things are and what may be called. Made by `load_settings`, never by hand in the app."""
 
@@ -119,6 +128,19 @@ class Settings:
     def fake_engine_allowed(self) -> bool:
         """Whether a test asked for the fake engine (CHARACTER_FAKE_ENGINE=1)."""
         return self._environment.get("CHARACTER_FAKE_ENGINE") == "1"
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """How this studio is shared, or None: then it is this computer's alone.
+
+        Read from the environment only (CHARACTER_SHARE, CHARACTER_URL, CHARACTER_HOSTS), which
+        `character studio --share` sets: a file lying about must not open a studio to a network.
+        """
+        sign_in = self._environment.get("CHARACTER_SHARE", "")
+        if not sign_in:
+            return None
+        hosts = self._environment.get("CHARACTER_HOSTS", "").split(",")
+        return Sharing(sign_in, self._environment.get("CHARACTER_URL", ""), tuple(filter(None, hosts)))
 
     @property
     def together_project(self) -> str | None:

@@ -37,7 +37,8 @@ def draw_storage() -> None:
     """The data folder, what fills it, and what is left."""
     found = settings()
     used, free = used_by(found), free_space(found.data_path)
-    st.code(str(found.data_path), language=None, wrap_lines=True)
+    if not found.sharing:
+        st.code(str(found.data_path), language=None, wrap_lines=True)
     parts = ", ".join(f"{what} {size(count)}" for what, count in used.items())
     line = f"{size(sum(used.values()))} used" + (f" ({parts})" if parts else "")
     st.markdown(plain(line + (f" · {size(free)} free" if free is not None else "")))
@@ -60,7 +61,8 @@ def page() -> None:
     st.subheader("Providers", anchor=False)
     for spec in REMOTE:
         draw_provider(spec)
-    keys_note()
+    if not settings().sharing:
+        keys_note()
     st.subheader("Your own servers", anchor=False)
     for spec in OWN:
         draw_server(spec)

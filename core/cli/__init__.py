@@ -13,13 +13,16 @@ from core.cli import (
     bundle,
     characters,
     chat,
+    doctor,
     evals,
     generate,
     introspection,
     jobs,
+    lineage,
     local_training,
     models,
     pairs,
+    people,
     prices,
     prompts,
     rate,
@@ -43,6 +46,8 @@ def character() -> None:
 
 for module in (
     studio,
+    doctor,
+    people,
     models,
     serving,
     characters,
@@ -62,6 +67,7 @@ for module in (
     report,
     switchboard,
     rate,
+    lineage,
 ):
     for command in module.COMMANDS:
         character.add_command(command)

@@ -49,9 +49,7 @@ def models_path() -> Path:
 @pytest.fixture
 def studio(tmp_path: Path, models_path: Path) -> Iterator[Studio]:
     """The app in a process of its own, on a free port, with an empty data folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "DATA_PATH": str(tmp_path / "data"), "MODEL_PATH": str(models_path)}
     log = (tmp_path / "studio.log").open("wb")
     process = subprocess.Popen(
@@ -65,6 +63,13 @@ def studio(tmp_path: Path, models_path: Path) -> Iterator[Studio]:
         process.terminate()
         process.wait(15)
         log.close()
+
+
+def free_port() -> int:
+    """A port on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def go(page: Page, studio: Studio, path: str = "") -> None:

@@ -1,0 +1,1 @@
+"""The way into the studio: which names it answers to, and who may enter a shared one."""

@@ -1,0 +1,111 @@
+"""A studio that a team shares: who gets in, who stays out, and whose job is whose."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core.cli.studio import Share, streamlit_command
+from core.jobs import Jobs
+from core.settings import PROJECT, load_settings
+from core.store.people import People
+from tests.journeys.conftest import Studio, free_port, healthy, settled
+from tests.waiting import until
+
+pytestmark = pytest.mark.journey
+
+ANA, BO = "a long sentence of Ana's", "a long sentence of Bo's"
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Studio]:
+    """A shared studio with an admin, Ana, and Bo, who is none."""
+    port = free_port()
+    share = Share("127.0.0.1", f"http://127.0.0.1:{port}", ("127.0.0.1",), "password")
+    environment = {
+        **os.environ,
+        **share.environment(),
+        "DATA_PATH": str(tmp_path / "data"),
+        "CHARACTER_CONFIG_PATH": str(tmp_path / "config"),
+        "OPENROUTER_API_KEY": "sk-or-canary-9f8e7d6c5b4a",
+    }
+    people = People(load_settings(environment))
+    people.add("Ana", ANA, admin=True)
+    people.add("Bo", BO)
+    with (tmp_path / "studio.log").open("wb") as log:
+        process = subprocess.Popen(
+            streamlit_command(port, share), cwd=PROJECT, env=environment, stdout=log, stderr=log
+        )
+        try:
+            until(lambda: healthy(share.url), limit_s=60)
+            yield Studio(share.url, tmp_path / "data")
+        finally:
+            process.terminate()
+            process.wait(15)
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def tab_of(browser: Browser, shared: Studio, name: str, password: str, path: str = "") -> Page:
+    """A browser of its own in which somebody has signed in."""
+    page = browser.new_context(viewport={"width": 1360, "height": 900}).new_page()
+    page.set_default_timeout(45_000)
+    page.goto(f"{shared.url}/{path}")
+    sign_in(page, name, password)
+    expect(page.get_by_text(f"Signed in as {name}")).to_be_visible()
+    settled(page)
+    return page
+
+
+def test_a_person_signs_in_once_and_lands_where_the_link_led(shared: Studio, page: Page) -> None:
+    page.goto(f"{shared.url}/traits?character=humor")
+    expect(page.get_by_role("heading", name="Character Studio")).to_be_visible()
+    sign_in(page, "Ana", "wrong, I fear")
+    expect(page.get_by_role("alert")).to_contain_text("do not fit")
+    assert page.get_by_label("Name").input_value() == "Ana"
+    sign_in(page, "ana", ANA)
+    expect(page.get_by_role("heading", name="Humor")).to_be_visible()
+    expect(page.get_by_text("Signed in as Ana")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Signed in as Ana")).to_be_visible()
+    settled(page)
+    page.get_by_role("link", name="Sign out").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    page.goto(f"{shared.url}/traits")
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_keys_of_the_deployment_are_neither_shown_nor_changed(shared: Studio, browser: Browser) -> None:
+    page = tab_of(browser, shared, "Ana", ANA, "settings")
+    expect(page.get_by_text("Set by whoever runs this studio").first).to_be_visible()
+    assert "5b4a" not in page.content() and page.locator("input[type=password]").count() == 0
+    page.context.close()
+
+
+def test_a_job_is_stopped_by_its_owner_or_an_admin_only(shared: Studio, browser: Browser) -> None:
+    jobs = Jobs(load_settings({"DATA_PATH": str(shared.data), "CHARACTER_CONFIG_PATH": str(shared.data)}))
+    job = jobs.start(
+        ["sleep", "120"], verb="teacher", title="Ana's pairs", subject="x", token="1", page={"by": "Ana"}
+    )
+    try:
+        bo = tab_of(browser, shared, "Bo", BO, f"jobs?job={job.id}")
+        expect(bo.get_by_text("started by Ana")).to_be_visible()
+        bo.get_by_role("button", name="Stop").click()
+        expect(bo.get_by_text("Ana started this job; ask them")).to_be_visible()
+        assert jobs.get(job.id).active
+        bo.context.close()
+        ana = tab_of(browser, shared, "Ana", ANA, f"jobs?job={job.id}")
+        ana.get_by_role("button", name="Stop").click()
+        until(lambda: not jobs.get(job.id).active)
+        ana.context.close()
+    finally:
+        jobs.cancel(job.id)
