@@ -11,6 +11,7 @@ from app.rights import may_stop
 from app.state.person import person
 from core.errors import CoreError
 from core.jobs import Job, Jobs
+from core.sample import UNCHANGED, about_sample
 
 # What a job that does not listen is given before it is killed.
 GRACE_S = 3.0
@@ -34,7 +35,9 @@ def launch(words: Sequence[str], *, title: str, subject: str, token: str, page: 
     `token` is the button's: two clicks on one drawn button are one job. A job of another tab with
     the same words is shown instead of started twice.
     """
-    state.complain(page, None)
+    state.complain(page, UNCHANGED if about_sample(words) else None)
+    if about_sample(words):
+        return
     try:
         jobs = Jobs(settings())
         argv = job_argv(words)

@@ -12,7 +12,9 @@ import streamlit as st
 from app import state
 from app.check_kinds import ABOUTS
 from app.gate import draw_signed_in, let_in
+from app.sample_banner import draw_sample_banner
 from app.sidebar import character_switcher
+from app.state.preferences import remember_visit
 
 st.set_page_config(
     page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide"
@@ -59,5 +61,7 @@ if wished := state.requested_page():
     st.switch_page(wished, query_params={"character": state.character() or ""})
 character_switcher()
 draw_signed_in()
+remember_visit(state.character(), page.url_path)
+draw_sample_banner(page.url_path)
 page.run()
 state.show_sayings()

@@ -9,6 +9,7 @@ from app.launch import active_job, launch
 from app.sidebar import title_of
 from app.widgets import plain
 from core.cli import character
+from core.sample import MADE_FROM, is_sample
 
 PAGE = "trial"
 TAKES = (
@@ -31,6 +32,9 @@ def draw_try_it(name: str, where: str, *, label: str = "", quiet: bool = False) 
     """The button and what it takes; False where there is none to draw."""
     if not offered():
         return False
+    if is_sample(name):
+        # Nothing runs on the sample; the character it was made from can be tried.
+        name, label = MADE_FROM, f"Try it now with the {MADE_FROM}"
     button = f"{PAGE}:{where}"
     running = active_job(subject(name)) is not None
     st.button(

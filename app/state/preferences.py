@@ -7,6 +7,7 @@ from typing import Any
 
 from app.reads import settings
 from app.state.memory import recall, remember
+from app.state.person import person
 from core.errors import CoreError
 from core.store.preferences import prefer, preferences
 
@@ -31,10 +32,3 @@ def remember_visit(name: str | None, page: str) -> None:
         if preference(LAST) != name:
             set_preference(LAST, name)
 
-
-def person() -> str:
-    """Who sits here; "" on a computer of one's own."""
-    from app import state
-
-    found = getattr(state, "person", None)
-    return str(found() or "") if found else ""

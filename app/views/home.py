@@ -6,9 +6,10 @@ import time
 
 import streamlit as st
 
-from app.home_parts import draw_next, draw_path, draw_work, open_at, titled
+from app.home_parts import draw_next, draw_path, draw_work, titled
 from app.home_reads import standing_of
 from app.reads import library, settings
+from app.sample_banner import open_it
 from app.shelf_actions import draw_import, draw_new
 from app.state.preferences import LAST, preference
 from app.trial_button import draw_try_it
@@ -118,8 +119,7 @@ def draw_open_sample(*, primary: bool) -> None:
         key="home:sample",
         type="primary" if primary else "secondary",
         icon=":material/auto_stories:",
-        on_click=open_at,
-        args=("pirate", "views/traits.py"),
+        on_click=open_it,
     )
 
 

@@ -27,6 +27,7 @@ from core.errors import RunError
 from core.names import safe_slug
 from core.prompts import Prompt
 from core.records import content_hash
+from core.sample import UNCHANGED, is_sample
 from core.settings import Settings
 from core.store.answer_set import AnswerSet, by_key
 from core.store.finishing import file_hash
@@ -104,7 +105,12 @@ def run_folder(settings: Settings, run_id: str) -> Path:
 
 
 def open_run(settings: Settings, constitution: Constitution, run_id: str | None = None) -> Run:
-    """The run of a character, made when missing. Raises RunError when `run_id` holds another one."""
+    """The run of a character, made when missing. Raises RunError when `run_id` holds another one.
+
+    Raises RunError for the finished sample, on which nothing runs.
+    """
+    if is_sample(constitution.name):
+        raise RunError(UNCHANGED)
     return begin_run(Run(run_folder(settings, run_id or constitution.run_id)), constitution)
 
 

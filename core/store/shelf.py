@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from core.constitution import check_name
 from core.errors import ConflictError, ConstitutionError, Problem, RunError
+from core.sample import UNCHANGED, is_sample
 from core.settings import Settings
 from core.store.jsonl import write_atomic
 from core.strict_json import MAX_BYTES, size_problem
@@ -67,7 +68,12 @@ class Shelf:
 
     @contextmanager
     def locked(self, name: str) -> Generator[None]:
-        """Hold all files of a name for one writer. Raises ConflictError when another one does."""
+        """Hold all files of a name for one writer. Raises ConflictError when another one does.
+
+        Raises RunError for the finished sample, which nobody changes.
+        """
+        if is_sample(name):
+            raise RunError(UNCHANGED)
         path = self.own_path(".locks", name, ".lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
