@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import state
 from app.reads import library, settings
+from app.sample_answers import draw_stored_answers
 from app.side_by_side import Make, at_once
 from app.sidebar import title_of
 from app.trial_button import draw_try_it
@@ -21,6 +22,7 @@ from core.embedded.adapters import STRONGEST, adapter_names
 from core.embedded.catalogue import MODELS
 from core.errors import CoreError
 from core.records import Message
+from core.sample import is_sample
 from core.stages.chat import CHAT, stream_answer
 from core.tuning.proof import Proof, read_proof
 
@@ -62,6 +64,8 @@ def page() -> None:
         adapters = [one for one in adapter_names(settings(), MODEL) if one.partition("/")[2] == name]
         if adapters:
             compare(name, adapters)
+        elif is_sample(name):
+            draw_stored_answers(name)
         else:
             empty(name)
     except CoreError as error:

@@ -25,6 +25,7 @@ from core.constitution import Constitution
 from core.diff import Span
 from core.errors import CoreError
 from core.jobs import Job
+from core.sample import is_sample
 from core.stages.trial import MODEL, read_trial, trial_folder
 from core.store.jsonl import read_rows
 from core.store.runs import Run
@@ -146,8 +147,9 @@ def last_answer(name: str) -> str:
 
 
 def training_of(name: str) -> Training | None:
-    """The trial's own training, under way or over."""
-    place = adapter_place(settings(), MODEL.slug, "trial", name)
+    """The trial's own training, under way or over; the sample's stands where one on pairs does."""
+    stage = "dpo" if is_sample(name) else "trial"
+    place = adapter_place(settings(), MODEL.slug, stage, name)
     return read_local(place, "dpo", MODEL.slug)
 
 
@@ -170,15 +172,23 @@ def draw_result(name: str, result: Mapping[str, Any]) -> None:
         st.subheader(f"{icon} {plain(verdict[:1].upper() + verdict[1:])}", anchor=False)
         st.caption(dotted(facts(result)))
     draw_proof(result.get("proof"))
+    if is_sample(name):
+        draw_try_it(name, "trial-sample")
+    else:
+        draw_ask(name)
+    draw_answers(result.get("answers") or [])
+    draw_measures(result.get("measures") or {})
+    with st.expander("How it learned", icon=":material/show_chart:"):
+        draw_curves(training_of(name), (), key="trial-result")
+
+
+def draw_ask(name: str) -> None:
+    """The way to questions of one's own."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Ask it yourself", key="trial:ask", type="primary", icon=":material/compare:"):
             query = {"character": name, "adapter": "trial"}
             st.switch_page("views/before_after.py", query_params=query)
         st.caption("Your own questions, side by side, and a slider for how strong.", width="content")
-    draw_answers(result.get("answers") or [])
-    draw_measures(result.get("measures") or {})
-    with st.expander("How it learned", icon=":material/show_chart:"):
-        draw_curves(training_of(name), (), key="trial-result")
 
 
 def facts(result: Mapping[str, Any]) -> str:
