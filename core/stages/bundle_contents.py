@@ -13,14 +13,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from core.decision_log import Act, line_of
 from core.errors import CoreError, RunError
+from core.pair_edits import Decision
+from core.records import content_hash
 from core.settings import Settings
+from core.stages.dpo_data import decision_folders
 from core.store import disk
+from core.store.decisions import read_log
 from core.store.disk import disk_trouble
 from core.store.jsonl import Row, iter_rows, read_json, seal, unseal
 from core.store.runs import Run
@@ -29,9 +34,14 @@ LINES, SMALL = ".jsonl", 64_000_000
 KINDS = (".json", ".jsonl", ".md", ".html", ".csv")
 WEIGHTS = ("adapter_model.safetensors", "adapter.gguf", "adapter_config.json", "README.md")
 # What says who somebody is, wherever a row carries it.
-NAMES_OF_PEOPLE = ("reviewer", "rater", "person", "author")
+NAMES_OF_PEOPLE = ("reviewer", "rater", "raters", "by")
+SENTENCE = 20
+# What a rater is called who gave no name.
+ANYBODY = "me"
 # Rows of models: no person ever signs one.
 UNSIGNED = ("teacher/", "student/", "eval-answers/", "eval-verdicts/", "reflect/")
+# Results that speak of people.
+SIGNED = ("evals/rate/", "report/")
 EVALS = ("eval-answers/", "eval-verdicts/", "evals/", "ratings/")
 DECISIONS = "decisions.jsonl"
 # Left by an import, about an import.
@@ -80,29 +90,42 @@ class Cleaner:
     roots: tuple[tuple[str, str], ...]
     people: Mapping[str, str]
 
-    def value(self, value: Any) -> Any:
-        """A JSON value without folders of this machine and without people's names."""
+    def value(self, value: Any, *, signed: bool = False, field: str = "") -> Any:
+        """A JSON value without folders of this machine; with `signed` also without people's names."""
         if isinstance(value, str):
-            return self.text(value)
+            text = self._without_folders(value)
+            return self._without_people(text, field) if signed else text
         if isinstance(value, dict):
-            return {name: self.value(one) for name, one in cast("dict[str, Any]", value).items()}
+            fields = cast("dict[str, Any]", value)
+            return {name: self.value(one, signed=signed, field=name) for name, one in fields.items()}
         if isinstance(value, list):
-            return [self.value(one) for one in cast("list[Any]", value)]
+            return [self.value(one, signed=signed, field=field) for one in cast("list[Any]", value)]
         return value
 
-    def text(self, text: str) -> str:
-        """A text likewise."""
-        if "/" in text:
-            for root, word in self.roots:
-                text = text.replace(root, word)
-            text = _elsewhere(text)
-        return self.without_people(text)
+    def unsigned(self, row: Any, field: str = "", *, more: tuple[str, ...] = ()) -> Any:
+        """A row in which whoever signed it is "person 1"; everything else is left as it is."""
+        if isinstance(row, str):
+            return self.people.get(row, row) if field in (*NAMES_OF_PEOPLE, *more) else row
+        if isinstance(row, dict):
+            fields = cast("dict[str, Any]", row)
+            return {name: self.unsigned(one, name, more=more) for name, one in fields.items()}
+        if isinstance(row, list):
+            return [self.unsigned(one, field, more=more) for one in cast("list[Any]", row)]
+        return row
 
-    def without_people(self, text: str) -> str:
-        """The text with every name of a person replaced, as a whole word only."""
-        for name, instead in self.people.items():
-            if name in text:
-                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", instead, text)
+    def _without_folders(self, text: str) -> str:
+        if "/" not in text:
+            return text
+        for root, word in self.roots:
+            text = text.replace(root, word)
+        return _elsewhere(text)
+
+    def _without_people(self, text: str, field: str) -> str:
+        """A name where a name is meant, and in sentences; a short word elsewhere may be a setting."""
+        if field in (*NAMES_OF_PEOPLE, "group"):
+            return self.people.get(text, text)
+        for name, instead in self.people.items() if len(text) > SENTENCE else ():
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", instead, text)
         return text
 
 
@@ -139,11 +162,16 @@ def people_of(run: Run) -> dict[str, str]:
     return {name: f"person {number}" for number, name in enumerate(names, 1)}
 
 
-def _signed(row: Row) -> Iterator[str]:
-    for field in NAMES_OF_PEOPLE:
-        name = row.get(field)
-        if isinstance(name, str) and name.strip() and name != "me":
-            yield name
+def _signed(value: Any, field: str = "") -> Iterator[str]:
+    if isinstance(value, str):
+        if field in NAMES_OF_PEOPLE and value.strip() and value != ANYBODY:
+            yield value
+    elif isinstance(value, dict):
+        for name, one in cast("dict[str, Any]", value).items():
+            yield from _signed(one, name)
+    elif isinstance(value, list):
+        for one in cast("list[Any]", value):
+            yield from _signed(one, field)
 
 
 # ---- the run folder
@@ -154,7 +182,7 @@ def run_sources(run: Run, clean: Cleaner, parts: Parts) -> Iterator[Source]:
     seen_decisions = False
     for path in sorted(run.folder.rglob("*")):
         place = path.relative_to(run.folder).as_posix()
-        if not _travels(path, place, parts):
+        if not _travels(path, place, parts) or (clean.people and path.suffix == ".html"):
             continue
         if place == DECISIONS:
             seen_decisions = True
@@ -179,47 +207,33 @@ def _travels(path: Path, place: str, parts: Parts) -> bool:
 def _source(path: Path, name: str, clean: Cleaner, place: str) -> Source:
     at = changed_ms(path)
     if path.suffix == LINES:
-        end = _whole_lines(path)
-        signed = clean.people and not place.startswith(UNSIGNED)
-        lines = _rows_without_people(path, end, clean) if signed else None
-        return Source(name, lines or (lambda: _bytes(path, end)), at)
+        return Source(name, _line_chunks(path, clean, place), at)
     if path.stat().st_size > SMALL:
-        raise RunError(
-            f"{path} has more than 64 MB; that is no file of a run. Move it away, then try again."
-        )
+        raise RunError(f"{path} has more than 64 MB; no file of a run has. Move it away, then try again.")
     data = path.read_bytes()
     if path.suffix == ".json":
         value = read_json(path)
-        cleaned = clean.value(value)
+        cleaned = clean.value(value, signed=bool(clean.people) and place.startswith(SIGNED))
         data = data if cleaned == value else pretty(cleaned).encode()
-    elif path.suffix in (".md", ".html", ".csv"):
-        data = clean.text(data.decode("utf-8", "replace")).encode()
+    else:
+        data = str(clean.value(data.decode("utf-8", "replace"))).encode()
     return Source(name, lambda: iter((data,)), at)
 
 
-def _rows_without_people(path: Path, end: int, clean: Cleaner) -> Callable[[], Iterator[bytes]]:
-    words = [name.encode() for name in clean.people] + [
-        json.dumps(name)[1:-1].encode() for name in clean.people
-    ]
+def _line_chunks(path: Path, clean: Cleaner, place: str) -> Callable[[], Iterator[bytes]]:
+    end = _whole_lines(path)
+    if not clean.people or place.startswith(UNSIGNED):
+        return lambda: _bytes(path, end)
+    forms = {form for name in clean.people for form in (name, json.dumps(name)[1:-1])}
+    words = [form.encode() for form in forms]
+    more = ("group",) if place.startswith("evals/rate/") else ()
 
     def lines() -> Iterator[bytes]:
         for line in _lines(path, end):
             row = unseal(line) if any(word in line for word in words) else None
-            yield line if row is None else seal(unsigned(row, clean))
+            yield line if row is None else seal(clean.unsigned(row, more=more))
 
     return lines
-
-
-def unsigned(row: Row, clean: Cleaner) -> Row:
-    """A row in which a person's name has become "person 1"; answers of models are left as they are."""
-    return {
-        name: value if name in ("text", "chosen", "rejected", "asked", "other") else _renamed(value, clean)
-        for name, value in row.items()
-    }
-
-
-def _renamed(value: Any, clean: Cleaner) -> Any:
-    return clean.people.get(value, value) if isinstance(value, str) else value
 
 
 def _whole_lines(path: Path) -> int:
@@ -262,17 +276,42 @@ def _lines(path: Path, end: int) -> Iterator[bytes]:
 
 
 def decisions_source(run: Run, clean: Cleaner, own: Path | None) -> Source:
-    """What people decided, here and about the same pairs in earlier versions' runs, which stay behind."""
-    rows = sorted(_decisions_elsewhere(run), key=lambda row: row.get("at") or 0)
-    rows += list(iter_rows(own)) if own else []
-    data = b"".join(seal(unsigned(row, clean)) for row in rows)
+    """What people decided, here and about the same pairs in earlier versions' runs, which stay behind.
+
+    By time the last word counts: what was said elsewhere stands before or after what was said here.
+    """
+    mine = read_log(run.folder).last_words()
+    others = _decisions_elsewhere(run)
+    earlier = [word for word in others if word.pair not in mine or word.at <= mine[word.pair].at]
+    later = [word for word in others if word.pair in mine and word.at > mine[word.pair].at]
+    rows = [*_act_of(earlier), *(iter_rows(own) if own else ()), *_act_of(later)]
+    data = b"".join(seal(clean.unsigned(row)) for row in rows)
     return Source(f"run/{DECISIONS}", lambda: iter((data,)), changed_ms(own) if own else 0)
 
 
-def _decisions_elsewhere(run: Run) -> list[Row]:
+def _act_of(words: Sequence[Decision]) -> list[Row]:
+    """Words as one line, under a name that is always the same for the same words."""
+    if not words:
+        return []
+    name = content_hash([asdict(word) for word in words])[:16]
+    return [line_of(Act(name, tuple(words), "", words[0].reviewer, words[0].at))]
+
+
+def _decisions_elsewhere(run: Run) -> list[Decision]:
+    """The last word about each pair in the runs of the character's other versions, by time."""
     name = run.constitution().name
-    folders = [path for path in run.folder.parent.glob(f"{name}-*") if path != run.folder]
-    return [row for folder in sorted(folders) for row in iter_rows(folder / DECISIONS)]
+    logs = [
+        read_log(folder)
+        for folder in decision_folders(run)
+        if folder != run.folder and _is_of(folder, name)
+    ]
+    words = sorted((word for log in logs for word in log.last_words().values()), key=lambda word: word.at)
+    return list({word.pair: word for word in words}.values())
+
+
+def _is_of(folder: Path, name: str) -> bool:
+    about = read_json(folder / "run.json")
+    return isinstance(about, dict) and cast("Row", about).get("constitution", {}).get("name") == name
 
 
 # ---- training and data

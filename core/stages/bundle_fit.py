@@ -17,6 +17,7 @@ from core.evaluation.results import EvalResult
 from core.records import content_hash
 from core.settings import Settings
 from core.store.answer_set import AnswerSet
+from core.store.decisions import read_log
 from core.store.jsonl import Row, iter_rows, read_json, write_json
 from core.store.runs import Run
 
@@ -128,8 +129,7 @@ def _load(run: Run) -> None:
     for role in ROLES:
         for found in run.folder.glob(f"{role}/*/settings.json"):
             _load_answers(AnswerSet(found.parent), with_place=role in ("teacher", "student"))
-    for row in iter_rows(run.folder / "decisions.jsonl"):
-        _texts(row["pair"], row["verdict"])
+    read_log(run.folder)
     for path in run.folder.glob("pairs/*.jsonl"):
         for row in iter_rows(path):
             _texts(row["id"], row["prompt"], row["text"])
