@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from core.jobs import Jobs
 from core.settings import PROJECT, load_settings
 from core.store.people import People
 from tests.journeys.conftest import Studio, free_port, healthy, settled
+from tests.oidc_provider import CLIENT, SECRET, oidc_provider
 from tests.waiting import until
 
 pytestmark = pytest.mark.journey
@@ -22,31 +24,41 @@ pytestmark = pytest.mark.journey
 ANA, BO = "a long sentence of Ana's", "a long sentence of Bo's"
 
 
-@pytest.fixture
-def shared(tmp_path: Path) -> Iterator[Studio]:
-    """A shared studio with an admin, Ana, and Bo, who is none."""
+@contextmanager
+def served(folder: Path, sign_in: str, prepare: Callable[[People], None]) -> Iterator[Studio]:
+    """A shared studio in a process of its own."""
     port = free_port()
-    share = Share("127.0.0.1", f"http://127.0.0.1:{port}", ("127.0.0.1",), "password")
+    share = Share("127.0.0.1", f"http://127.0.0.1:{port}", ("127.0.0.1",), sign_in)
     environment = {
         **os.environ,
         **share.environment(),
-        "DATA_PATH": str(tmp_path / "data"),
-        "CHARACTER_CONFIG_PATH": str(tmp_path / "config"),
+        "DATA_PATH": str(folder / "data"),
+        "CHARACTER_CONFIG_PATH": str(folder / "config"),
         "OPENROUTER_API_KEY": "sk-or-canary-9f8e7d6c5b4a",
     }
-    people = People(load_settings(environment))
-    people.add("Ana", ANA, admin=True)
-    people.add("Bo", BO)
-    with (tmp_path / "studio.log").open("wb") as log:
+    prepare(People(load_settings(environment)))
+    with (folder / "studio.log").open("wb") as log:
         process = subprocess.Popen(
             streamlit_command(port, share), cwd=PROJECT, env=environment, stdout=log, stderr=log
         )
         try:
             until(lambda: healthy(share.url), limit_s=60)
-            yield Studio(share.url, tmp_path / "data")
+            yield Studio(share.url, folder / "data")
         finally:
             process.terminate()
             process.wait(15)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Studio]:
+    """A studio with passwords for an admin, Ana, and for Bo, who is none."""
+
+    def prepare(people: People) -> None:
+        people.add("Ana", ANA, admin=True)
+        people.add("Bo", BO)
+
+    with served(tmp_path, "password", prepare) as found:
+        yield found
 
 
 def sign_in(page: Page, name: str, password: str) -> None:
@@ -109,3 +121,40 @@ def test_a_job_is_stopped_by_its_owner_or_an_admin_only(shared: Studio, browser:
         ana.context.close()
     finally:
         jobs.cancel(job.id)
+
+
+def test_people_sign_in_at_their_identity_provider_and_others_stay_out(
+    tmp_path: Path, browser: Browser
+) -> None:
+    with oidc_provider("ana@team.org") as provider:
+
+        def prepare(people: People) -> None:
+            people.save_oidc(
+                {
+                    "issuer": provider.issuer,
+                    "client_id": CLIENT,
+                    "client_secret": SECRET,
+                    "allowed": ["@team.org"],
+                    "admins": [],
+                }
+            )
+
+        with served(tmp_path, "oidc", prepare) as shared:
+            page = browser.new_context().new_page()
+            page.set_default_timeout(45_000)
+            page.goto(shared.url)
+            expect(page.get_by_text("Your team's studio")).to_be_visible()
+            assert page.get_by_text("Traits").count() == 0
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.get_by_text("Signed in as ana@team.org")).to_be_visible()
+            page.reload()
+            expect(page.get_by_text("Signed in as ana@team.org")).to_be_visible()
+            page.context.close()
+
+            provider.email = "mallory@evil.example"
+            page = browser.new_context().new_page()
+            page.goto(shared.url)
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.get_by_text("may not enter this studio")).to_be_visible()
+            assert page.get_by_text("Traits").count() == 0
+            page.context.close()
