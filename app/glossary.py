@@ -1,0 +1,56 @@
+"""Words on pages: what a thing is called for this person, and what it means on hover."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.state.preferences import preference, set_preference
+from core import glossary
+
+TECHNICAL = "technical"
+SWITCH = "technical-names"
+
+
+def technical() -> bool:
+    """Whether this person wants technical names; plain ones until somebody says so."""
+    return bool(preference(TECHNICAL, False))
+
+
+def name(id: str) -> str:
+    """What a term is called for this person."""
+    return glossary.name(id, technical=technical())
+
+
+def within(id: str) -> str:
+    """What a term is called within a sentence: no capital unless it is made of capitals."""
+    found = name(id)
+    return found if found[1:2].isupper() else found[:1].lower() + found[1:]
+
+
+def meaning(id: str) -> str:
+    """What a term means, for the mark beside a label (`help=`)."""
+    return glossary.hover(id, technical=technical())
+
+
+def knows(id: str) -> bool:
+    """Whether the glossary has a term."""
+    return id in glossary.TERMS
+
+
+def draw_vocabulary_switch() -> None:
+    """The switch between plain and technical names, in the sidebar of every page."""
+    with st.sidebar:
+        st.toggle(
+            "Technical names",
+            value=technical(),
+            key=SWITCH,
+            on_change=switch,
+            args=(not technical(),),
+            help="Plain words, or the names that papers and programs use. The glossary has both.",
+        )
+        st.page_link("views/glossary.py", label="What the words mean", icon=":material/menu_book:")
+
+
+def switch(wanted: bool) -> None:
+    """Keep the choice for every page and every visit; for callbacks."""
+    set_preference(TECHNICAL, wanted)

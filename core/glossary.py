@@ -1,0 +1,86 @@
+"""Every word of the studio in a plain sentence and an exact one; two vocabularies from one table. Pure.
+
+    name("beta", technical=False)   "How close it stays to the student"
+    name("beta", technical=True)    "Beta (DPO)"
+    leaks("44 tokens in")           ["tokens"]: a technical name where a plain one belongs
+
+A term without `technical` is called the same in both vocabularies. `never` are the forms that plain texts
+do without, as patterns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from core.glossary_checks import CHECKING
+from core.glossary_terms import EVERYDAY, TEACHING, Row
+
+Group = Literal["everyday", "teaching", "checking"]
+TITLES: Mapping[Group, str] = {
+    "everyday": "The studio's own words",
+    "teaching": "Teaching",
+    "checking": "Checking and charts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the studio. `plain` and `exact` are one sentence each."""
+
+    id: str
+    group: Group
+    word: str
+    plain: str
+    exact: str
+    technical: str = ""
+    never: str = ""
+
+    @property
+    def has_two_names(self) -> bool:
+        """Whether the vocabularies differ here."""
+        return bool(self.technical)
+
+
+def _read(group: Group, rows: tuple[Row, ...]) -> dict[str, Term]:
+    return {row[0]: Term(row[0], group, *row[1:]) for row in rows}
+
+
+TERMS: Mapping[str, Term] = (
+    _read("everyday", EVERYDAY) | _read("teaching", TEACHING) | _read("checking", CHECKING)
+)
+_NEVER = re.compile("|".join(f"(?:{term.never})" for term in TERMS.values() if term.never))
+
+
+def name(id: str, *, technical: bool) -> str:
+    """What a term is called in a vocabulary. Raises KeyError for a term that is not in the table."""
+    term = TERMS[id]
+    return term.technical if technical and term.technical else term.word
+
+
+def hover(id: str, *, technical: bool = False) -> str:
+    """What a term means, for a mark beside a label: the plain sentence, the exact one under it.
+
+    Where the vocabularies differ the other name stands with it, so that both kinds of reader meet.
+    """
+    term = TERMS[id]
+    other = (term.word if technical else term.technical) if term.has_two_names else ""
+    also = f" Also called: {other[:1].lower() + other[1:] if technical else other}." if other else ""
+    return f"{term.plain}{also}\n\n{term.exact}"
+
+
+def leaks(text: str) -> list[str]:
+    """The technical names in a text that is meant to be plain."""
+    return [found.group(0) for found in _NEVER.finditer(text)]
+
+
+def search(text: str) -> list[Term]:
+    """The terms that a search finds, by either name or in either sentence; all for an empty one."""
+    words = text.casefold().split()
+    return [term for term in TERMS.values() if all(word in _said(term) for word in words)]
+
+
+def _said(term: Term) -> str:
+    return f"{term.word} {term.technical} {term.plain} {term.exact}".casefold()
