@@ -12,6 +12,7 @@ import streamlit as st
 from app import state
 from app.check_kinds import ABOUTS
 from app.gate import draw_signed_in, let_in
+from app.glossary import draw_vocabulary_switch
 from app.sample_banner import draw_sample_banner
 from app.sidebar import character_switcher
 from app.state.preferences import remember_visit
@@ -52,6 +53,7 @@ PAGES = {
     ],
     "Settings": [
         st.Page("views/settings.py", title="Engines and keys", icon=":material/key:"),
+        st.Page("views/glossary.py", title="What the words mean", icon=":material/menu_book:"),
     ],
 }
 
@@ -60,6 +62,7 @@ page = st.navigation(PAGES, expanded=True)
 if wished := state.requested_page():
     st.switch_page(wished, query_params={"character": state.character() or ""})
 character_switcher()
+draw_vocabulary_switch()
 draw_signed_in()
 remember_visit(state.character(), page.url_path)
 draw_sample_banner(page.url_path)
