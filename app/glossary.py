@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app import state
 from app.state.preferences import preference, set_preference
 from core import glossary
 
@@ -42,15 +43,13 @@ def draw_vocabulary_switch() -> None:
     with st.sidebar:
         st.toggle(
             "Technical names",
-            value=technical(),
-            key=SWITCH,
+            key=state.seeded(SWITCH, technical()),
             on_change=switch,
-            args=(not technical(),),
             help="Plain words, or the names that papers and programs use. The glossary has both.",
         )
         st.page_link("views/glossary.py", label="What the words mean", icon=":material/menu_book:")
 
 
-def switch(wanted: bool) -> None:
+def switch() -> None:
     """Keep the choice for every page and every visit; for callbacks."""
-    set_preference(TECHNICAL, wanted)
+    set_preference(TECHNICAL, bool(state.widget(SWITCH)))
