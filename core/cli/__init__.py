@@ -15,6 +15,7 @@ from core.cli import (
     chat,
     doctor,
     drafting,
+    drafting_changes,
     evals,
     generate,
     glossary,
@@ -73,6 +74,7 @@ for module in (
     rate,
     lineage,
     drafting,
+    drafting_changes,
     glossary,
 ):
     for command in module.COMMANDS:
