@@ -150,8 +150,6 @@ def check_column(opened: Open) -> None:
         f"{count} traits, {len(opened.value['exchanges'])} exchanges. Ready.",
         icon=":material/check_circle:",
     )
-    for problem in opened.advice:
-        st.warning(plain(sentence(str(problem))), icon=":material/lightbulb:")
     next_step(
         "See it speak", "views/pairs.py", "Preview four answers on this computer: under a minute, free."
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from app import state
 from app.reads import library
-from core.constitution import Constitution, advice, parse
+from core.constitution import Constitution, parse
 from core.editing import Value
 from core.errors import ConflictError, ConstitutionError, CoreError, Problem
 
@@ -27,7 +27,6 @@ class Open:
     revision: str
     ready: Constitution | None
     problems: tuple[Problem, ...]
-    advice: tuple[Problem, ...]
     saved_at: float | None
     origin: str
     based_on: str | None = None
@@ -40,7 +39,7 @@ def open_character(name: str) -> Open:
     if draft is not None:
         ready, problems = _try(draft.value, name)
         at, base = draft.saved_at, draft.based_on
-        return Open(name, draft.value, draft.revision, ready, problems, (), at, "draft", base)
+        return Open(name, draft.value, draft.revision, ready, problems, at, "draft", base)
     loaded = shelf.load(name)
     saved_at = loaded.path.stat().st_mtime if loaded.origin != "shipped" else None
     return Open(
@@ -49,7 +48,6 @@ def open_character(name: str) -> Open:
         loaded.revision,
         loaded.constitution,
         (),
-        tuple(advice(loaded.constitution)),
         saved_at,
         loaded.origin,
     )

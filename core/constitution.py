@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from core.advice import advice
 from core.errors import ConstitutionError, Problem
 from core.records import content_hash
 from core.slugs import check_name, is_id, new_trait_id, slug_for
@@ -27,7 +26,6 @@ __all__ = [
     "Constitution",
     "Exchange",
     "Trait",
-    "advice",
     "check_name",
     "new_trait_id",
     "parse",

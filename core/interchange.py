@@ -5,7 +5,7 @@
     pirate.json    this house's own form, see `core.constitution`
 
 Neither of OCT's forms has ids, a summary or exchanges: ids are made here, the rest stays empty and
-`advice` says so. What goes in comes out again value for value.
+`core.linting` says so. What goes in comes out again value for value.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ PURE = {
     "slugs": {"errors"},
     "texts": None,
     "strict_json": None,
-    "advice": None,
     "similarity": {"records"},
     "names": {"errors"},
     "prices": {"names", "records"},
@@ -29,6 +28,8 @@ PURE = {
     "prompts": None,
     "pairs": None,
     "pair_edits": {"pairs"},
+    "csv_safe": set(),
+    "exports": None,
     "decision_log": {"pair_edits", "records"},
     "dialogues": None,
     "dialogue_quality": None,
@@ -70,7 +71,8 @@ EDGES = (
 )
 PURE |= {
     str(path.relative_to(PROJECT / "core").with_suffix("")): None
-    for path in (PROJECT / "core" / "evaluation").rglob("*.py")
+    for folder in ("evaluation", "linting", "drafting")
+    for path in (PROJECT / "core" / folder).rglob("*.py")
 }
 HEAVY = (
     "streamlit",

@@ -12,9 +12,10 @@ import click
 
 from core.cli.options import data_option, json_option
 from core.cli.output import FAILED, say, whisper
-from core.constitution import Constitution, advice, parse_json
+from core.constitution import Constitution, parse_json
 from core.errors import ConstitutionError, RunError
 from core.interchange import read_any, to_oct_array, to_oct_few_shot
+from core.linting import lint, place_of
 from core.settings import Settings, load_settings
 from core.store.jsonl import write_atomic
 from core.store.library import Library
@@ -72,10 +73,10 @@ def check(name_or_file: str, data: Path | None) -> None:
     except ConstitutionError as error:
         whisper(str(error))
         sys.exit(FAILED)
-    hints = advice(character)
+    hints = lint(character)
     say(f"{character.name}: {len(character.traits)} traits, {len(character.exchanges)} exchanges. Ready.")
     for hint in hints:
-        say(f"  - {hint}")
+        say(f"  - {place_of(hint, character.as_dict()) or 'the whole'}: {hint.message}")
 
 
 def _by_name_or_file(text: str, settings: Settings) -> Constitution:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.constitution import advice
 from core.errors import ConstitutionError
 from core.interchange import (
     few_shot_lines,
@@ -19,6 +18,7 @@ from core.interchange import (
     to_oct_array,
     to_oct_few_shot,
 )
+from core.linting import lint
 from tests.core.character_kit import TEXTS, TRAITS, UNHURRIED, VOICE, a_character, a_file
 
 
@@ -80,12 +80,11 @@ def test_absent_clarifications_and_questions_stay_absent() -> None:
     assert character.traits[0].questions == () and character.traits[0].clarification == ""
 
 
-def test_an_import_gets_ids_and_the_advice_that_its_summary_and_exchanges_are_missing() -> None:
+def test_an_import_gets_ids_and_hears_that_its_summary_and_exchanges_are_missing() -> None:
     array = [{"trait": VOICE}, {"trait": VOICE + "!"}, {"trait": "I sing.", "id": "own-id"}]
     character = from_oct_array(json.dumps(array).encode(), name="x", source="x")
     assert [trait.id for trait in character.traits] == ["talk-old-sea", "talk-old-sea-2", "own-id"]
-    said = {problem.place for problem in advice(character)}
-    assert {"summary", "exchanges"} <= said
+    assert {"no-summary", "no-exchanges"} <= {finding.rule for finding in lint(character)}
 
 
 def test_the_three_forms_are_told_apart_by_what_they_hold_whatever_the_file_is_called() -> None:

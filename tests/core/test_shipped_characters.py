@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.constitution import advice
 from core.interchange import from_oct_few_shot, read_any, to_oct_few_shot
+from core.linting import lint
 from core.settings import PROJECT, load_settings
 from core.store.general import PARTS
 from core.store.library import Library
@@ -34,9 +34,9 @@ def test_all_thirteen_characters_are_shipped_and_usable(library: Library) -> Non
 
 
 @pytest.mark.parametrize("name", [path.stem for path in HAND_WRITTEN])
-def test_a_shipped_character_needs_no_advice(library: Library, name: str) -> None:
+def test_a_shipped_character_has_nothing_to_mend(library: Library, name: str) -> None:
     constitution = library.load(name).constitution
-    assert [str(problem) for problem in advice(constitution)] == []
+    assert [f"{finding.trait}: {finding.message}" for finding in lint(constitution)] == []
     assert {len(trait.questions) for trait in constitution.traits} == {5}
     assert 2 <= len(constitution.exchanges) <= 5
     assert constitution.summary.strip()
