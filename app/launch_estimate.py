@@ -22,6 +22,7 @@ from core.prices import Price
 from core.stages.defaults import Wishes, answer_job
 from core.stages.planning import Estimate, Role, estimate
 from core.stages.prepare import Scope, choose_prompts, existing_run, load_character
+from core.store.added_prompts import added_prompts
 from core.store.few_shot import ACCEPTED
 from core.store.price_table import PriceTable
 
@@ -91,6 +92,7 @@ def _stamp(
     shelf = library().shelf
     files = [shelf.own_path("few-shot", name, ending) for ending in (".jsonl", ACCEPTED)]
     files += [shelf.shipped_path("few-shot", name, ".jsonl"), shelf.shipped / "general-prompts.jsonl"]
+    files.append(added_prompts(settings(), name).log.path)
     run = existing_run(Scope(name), constitution, settings())
     files += [found.rows_path for found in run.answer_sets(role, model.label)] if run else []
     return constitution.content_hash, tuple(_look(path) for path in files)

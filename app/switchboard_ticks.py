@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from app import state
@@ -13,45 +15,49 @@ from core.store.switchboard import SIDES
 from core.switchboard import NO_EXCHANGES, Ticks, everything, exchange_id, without
 
 LONGEST_LINE = 150
+LIST_HEIGHT = 330
+WHOLE = "switchboard:whole"
 
 
 def draw_ticks(choice: Choice) -> None:
     """Quick choices, then every sentence and every exchange, readable, with what is on."""
     draw_presets(choice)
-    with st.container(border=True, gap="small", key="switchboard-list"):
+    whole = bool(state.widget(WHOLE))
+    with st.container(border=True, height=LIST_HEIGHT, gap="xsmall", key="switchboard-list"):
         st.caption("Sentences")
         for trait in choice.constitution.traits:
-            draw_line(choice, trait.id, trait.trait)
+            draw_line(choice, trait.id, trait.trait if whole else beginning(trait.trait))
         if choice.constitution.exchanges:
             st.caption("Exchanges, shown to the teacher before your question")
         for exchange in choice.constitution.exchanges:
-            draw_line(choice, exchange_id(exchange), exchange_line(exchange))
-    draw_model(choice)
+            draw_line(choice, exchange_id(exchange), exchange_line(exchange, whole=whole))
 
 
 def draw_presets(choice: Choice) -> None:
-    """The comparisons that people make most."""
-    whole = everything(choice.constitution)
+    """The comparisons that people make most, and how the list is shown."""
+    everyone = everything(choice.constitution)
     quick = {
-        "All / none": (whole, Ticks()),
-        "With / without exchanges": (whole, without(choice.constitution, NO_EXCHANGES)),
+        "All / none": (everyone, Ticks()),
+        "With / without exchanges": (everyone, without(choice.constitution, NO_EXCHANGES)),
         "A on both sides": (choice.a, choice.a),
     }
-    with st.container(horizontal=True, gap="small"):
+    key = f"leave-out:{choice.constitution.name}"
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for label, (a, b) in quick.items():
             st.button(label, key=f"preset:{label}", on_click=preset, args=(choice, a, b))
-    key = f"leave-out:{choice.constitution.name}"
-    st.selectbox(
-        "All / all but one",
-        [trait.id for trait in choice.constitution.traits],
-        index=None,
-        key=key,
-        format_func=lambda id: shortened(choice.constitution.trait_by_id(id).trait),
-        placeholder="All / all but one sentence …",
-        label_visibility="collapsed",
-        on_change=leave_out,
-        args=(choice, key),
-    )
+        st.selectbox(
+            "All / all but one",
+            [trait.id for trait in choice.constitution.traits],
+            index=None,
+            key=key,
+            format_func=lambda id: shortened(choice.constitution.trait_by_id(id).trait, 60),
+            placeholder="All / all but one sentence …",
+            label_visibility="collapsed",
+            width=270,
+            on_change=leave_out,
+            args=(choice, key),
+        )
+        st.toggle("Whole sentences", key=WHOLE, persist_state="session")
 
 
 def draw_line(choice: Choice, id: str, sentence: str) -> None:
@@ -66,21 +72,27 @@ def draw_line(choice: Choice, id: str, sentence: str) -> None:
                 width="content",
                 on_change=tick,
                 args=(choice, side, id, key),
-                help=None,
             )
         with st.container():
             words = plain(sentence)
             st.markdown(words if on else f":gray[{words}]")
 
 
-def exchange_line(exchange: Exchange) -> str:
+def beginning(sentence: str) -> str:
+    """A trait's first sentence, which is what it is known by."""
+    first = re.split(r"(?<=[.!?])\s", sentence, maxsplit=1)[0]
+    return shortened(first) if first == sentence else f"{shortened(first)} …"
+
+
+def exchange_line(exchange: Exchange, *, whole: bool = False) -> str:
     """An exchange in one line."""
-    return shortened(f"“{exchange.user}” → “{exchange.assistant}”")
+    text = f"“{exchange.user}” → “{exchange.assistant}”"
+    return text if whole else shortened(text, 130)
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = LONGEST_LINE) -> str:
     """A text that fits a line or two."""
-    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1].rstrip()} …"
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()} …"
 
 
 def draw_model(choice: Choice) -> None:

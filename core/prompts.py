@@ -18,7 +18,7 @@ from core.constitution import Constitution
 from core.errors import RunError
 from core.records import prompt_id
 
-Source = Literal["hand", "few-shot", "general", "file"]
+Source = Literal["hand", "few-shot", "general", "file", "attack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,12 @@ def prompt_set(
     constitution: Constitution,
     additional: Mapping[str, Sequence[str]],
     general: Sequence[str] = (),
+    added: Sequence[Prompt] = (),
 ) -> tuple[Prompt, ...]:
-    """Every prompt of a character: its questions, its few-shot prompts, then the general pool."""
+    """Every prompt of a character: its questions, its few-shot prompts, then the general pool.
+
+    Those `added` after a failure come first: they are what a small next round is made for.
+    """
     hand = [
         [prompt_of(text, trait=trait.id, source="hand") for text in trait.questions]
         for trait in constitution.traits
@@ -55,7 +59,7 @@ def prompt_set(
         for trait in constitution.traits
     ]
     everyday = [prompt_of(text, trait=None, source="general") for text in general]
-    return unique(chain(across(hand), across(few_shot), everyday))
+    return unique(chain(added, across(hand), across(few_shot), everyday))
 
 
 def across(columns: Sequence[Sequence[Prompt]]) -> Iterable[Prompt]:

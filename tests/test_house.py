@@ -39,6 +39,7 @@ PURE = {
     "gallery": {"errors", "strict_json"},
     "sample": set(),
     "switchboard": None,
+    "attacks": None,
     "expansion": None,
     "prompt_lists": None,
     "prompt_review": None,

@@ -10,7 +10,7 @@ from app.sidebar import title_of
 from app.switchboard_choice import PAGE, board_of, chosen, show
 from app.switchboard_effects import draw_effects
 from app.switchboard_talk import draw_talk
-from app.switchboard_ticks import draw_ticks
+from app.switchboard_ticks import draw_model, draw_ticks
 from app.widgets import page_head, plain, standing_complaint
 from core.errors import CoreError
 
@@ -33,11 +33,9 @@ def page() -> None:
         kept, board = board_of(name)
         choice = chosen(constitution, board)
         show(choice)
-        left, right = st.columns([1, 1.7], gap="large")
-        with left:
-            draw_ticks(choice)
-        with right:
-            draw_talk(choice, kept, board)
+        draw_ticks(choice)
+        draw_talk(choice, kept, board)
+        draw_model(choice)
         draw_effects(choice, kept, board)
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")

@@ -28,6 +28,7 @@ from core.stages.lengths import TokenCounter, token_counter
 from core.store.datasets import record_dataset
 from core.store.decisions import Decision, read_log
 from core.store.jsonl import Row, read_json, read_rows, seal, write_atomic, write_json
+from core.store.added_prompts import added_prompts
 from core.store.library import Library
 from core.store.runs import AnswerSet, Run, file_hash
 
@@ -144,13 +145,16 @@ def decision_folders(run: Run) -> list[Path]:
 
 
 def removed_prompts(run: Run, settings: Settings) -> frozenset[str]:
-    """The ids of the run's few-shot prompts that the character does not have any more."""
+    """The ids of the run's few-shot and added prompts that the character does not have any more."""
     try:
-        kept = Library(settings).additional(run.constitution().name)
+        name = run.constitution().name
+        kept = Library(settings).additional(name)
+        added = added_prompts(settings, name).all()
     except CoreError:
         return frozenset()
     texts = {text.strip() for prompts in kept.by_trait.values() for text in prompts}
-    written = [prompt for prompt in run.prompts().values() if prompt.source == "few-shot"]
+    texts |= {prompt.text for prompt in added}
+    written = [prompt for prompt in run.prompts().values() if prompt.source in ("few-shot", "attack")]
     return frozenset(prompt.id for prompt in written if prompt.text not in texts)
 
 

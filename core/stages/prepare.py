@@ -9,6 +9,7 @@ from core.constitution import Constitution
 from core.errors import RunError
 from core.prompts import Prompt, prompt_set, prompts_from_file
 from core.settings import Settings
+from core.store.added_prompts import added_prompts
 from core.store.library import Library
 from core.store.runs import Run, open_run, run_folder
 
@@ -40,7 +41,9 @@ def choose_prompts(scope: Scope, constitution: Constitution, settings: Settings)
     else:
         library = Library(settings)
         general = library.general_prompts("training") if scope.general else ()
-        found = prompt_set(constitution, library.additional(constitution.name).by_trait, general)
+        written = library.additional(constitution.name).by_trait
+        added = [one.as_prompt() for one in added_prompts(settings, constitution.name).all()]
+        found = prompt_set(constitution, written, general, added)
     if scope.traits:
         for id in scope.traits:
             constitution.trait_by_id(id)
