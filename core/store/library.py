@@ -25,11 +25,12 @@ from core.settings import Settings
 from core.store.drafts import Draft, Drafts
 from core.store.few_shot import Edit, FewShot, FewShots
 from core.store.general import general_prompts
-from core.store.history import History, Version
+from core.store.history import History, State, Version
+from core.store.ignored import Ignored
 from core.store.shelf import changed_at, exists, in_our_words, in_words, read, revision_of, shelf_of, write
 from core.store.trash import Trash, TrashItem
 
-__all__ = ["Draft", "Edit", "Entry", "FewShot", "Library", "Loaded", "TrashItem", "Version"]
+__all__ = ["Draft", "Edit", "Entry", "FewShot", "Library", "Loaded", "State", "TrashItem", "Version"]
 
 Origin = Literal["shipped", "own", "changed"]
 
@@ -68,6 +69,7 @@ class Library:
         self._history = History(self.shelf)
         self._drafts = Drafts(self.shelf)
         self._trash = Trash(self.shelf)
+        self._ignored = Ignored(self.shelf)
         self._few_shots = FewShots(self.shelf)
 
     # ---- what there is
@@ -142,7 +144,9 @@ class Library:
 
     # ---- saving
 
-    def save(self, constitution: Constitution, *, base_revision: str | None, note: str = "") -> Loaded:
+    def save(
+        self, constitution: Constitution, *, base_revision: str | None, note: str = "", who: str = ""
+    ) -> Loaded:
         """The character as saved; `base_revision` is what the edit began from, None for a new name.
 
         Raises ConflictError when the file is another by now, ConstitutionError, RunError for the disk.
@@ -156,7 +160,7 @@ class Library:
                 # History first: should the file then fail, the text is still kept somewhere.
                 if before is not None:
                     self._history.record(name, before, "before the first change here")
-                self._history.record(name, data, note)
+                self._history.record(name, data, note, who)
                 write(self.shelf.own_path("hand-written", name), data)
             return self.load(name)
 
@@ -194,6 +198,29 @@ class Library:
         """The character as it was at a revision. Raises ConstitutionError."""
         data = self._history.bytes_of(name, revision)
         return parse_json(data, source=f"{name}, version {revision[:8]}")
+
+    def states(self, name: str) -> list[State]:
+        """Every saved state with its character, the last one first; for lists and comparisons."""
+        return self._history.states(name)
+
+    def history_files(self, name: str) -> tuple[Path, Path]:
+        """The files behind `states`, for whoever keeps what was read until they change."""
+        return self._history.paths(name)
+
+    def call_version(
+        self, name: str, version: Version, title: str, remark: str = "", who: str = ""
+    ) -> Version:
+        """Name a saved state ("" takes the name away); a named one is never dropped."""
+        with self.shelf.locked(name):
+            return self._history.call(name, version, title.strip(), remark.strip(), who)
+
+    def keep_draft_in_history(self, name: str) -> None:
+        """Keep the unfinished state among the versions, before something else takes its place."""
+        with self.shelf.locked(name):
+            draft = self._drafts.load(name)
+            if draft is not None:
+                data = json.dumps(draft.value, indent=2).encode("ascii")
+                self._history.record(name, data, "unfinished, kept before going back")
 
     def restore(self, name: str, revision: str, *, base_revision: str | None) -> Loaded:
         """The character as it was at a revision, saved as the newest state. Raises ConflictError."""
@@ -251,6 +278,30 @@ class Library:
         with self.shelf.locked(item.name):
             self._trash.bring_back(item)
         return item.name
+
+    def delete_for_good(self, id: str) -> str:
+        """Remove a deleted character for good and return its name; its versions go with the last of it.
+
+        Raises ConstitutionError when it is not in the trash any more.
+        """
+        item = self._trash.item(id)
+        with self.shelf.locked(item.name):
+            self._trash.remove(item)
+            again = any(other.name == item.name for other in self._trash.items())
+            if not again and self.revision(item.name) is None:
+                self._history.forget(item.name)
+        return item.name
+
+    # ---- findings put aside
+
+    def ignored(self, name: str) -> frozenset[str]:
+        """The keys of the linter's findings that somebody has put aside."""
+        return self._ignored.keys(name)
+
+    def ignore(self, name: str, key: str, *, again: bool = False) -> None:
+        """Put a finding aside, or with `again` show it again."""
+        with self.shelf.locked(name):
+            (self._ignored.take_back if again else self._ignored.put_aside)(name, key)
 
     # ---- prompts
 

@@ -2,7 +2,7 @@
 
     <CONSTITUTION_PATH>/hand-written/pirate.json       shipped, never written
     <DATA_PATH>/constitutions/hand-written/pirate.json the own copy, which shadows it
-                             /few-shot/  .history/  .drafts/  .trash/  .locks/
+                             /few-shot/  .history/  .drafts/  .ignored/  .trash/  .locks/
 
 A name is checked and its path resolved before anything is opened: no name and no link leads out of
 the folder it belongs to. Writing is atomic, and every failure says what was left unchanged.
@@ -30,7 +30,7 @@ from core.settings import Settings
 from core.store.jsonl import write_atomic
 from core.strict_json import MAX_BYTES, size_problem
 
-Folder = Literal["hand-written", "few-shot", ".history", ".drafts", ".locks"]
+Folder = Literal["hand-written", "few-shot", ".history", ".drafts", ".ignored", ".locks"]
 
 LOCK_TIMEOUT_S = 10.0
 

@@ -72,6 +72,14 @@ class Trash:
             _move(kept, path)
         _remove_empty(self.shelf.own / ".trash" / item.id)
 
+    def remove(self, item: TrashItem) -> None:
+        """Remove an item's files for good; nothing brings them back."""
+        folder = self.shelf.own / ".trash" / item.id
+        for _, kept in self._files(item):
+            with in_our_words(kept):
+                kept.unlink(missing_ok=True)
+        _remove_empty(folder)
+
     def _files(self, item: TrashItem) -> Iterator[tuple[Path, Path]]:
         """Each own file of a name with its place in the trash, the character itself first."""
         folders: tuple[tuple[Folder, str], ...] = (
@@ -79,6 +87,7 @@ class Trash:
             ("few-shot", ".jsonl"),
             ("few-shot", ".accepted.jsonl"),
             (".drafts", ".json"),
+            (".ignored", ".json"),
         )
         for folder, ending in folders:
             path = self.shelf.own / folder / file_name(item.name, ending)
