@@ -21,6 +21,8 @@ st.set_page_config(
     page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide"
 )
 
+st.html(Path(__file__).with_name("style.css"))
+
 if not let_in():
     st.stop()
 
@@ -30,6 +32,7 @@ PAGES = {
         st.Page("views/characters.py", title="Characters", icon=":material/groups:"),
     ],
     "Character": [
+        st.Page("views/overview.py", title="Overview", icon=":material/account_tree:"),
         st.Page("views/traits.py", title="Traits", icon=":material/edit_note:"),
         st.Page("views/exchanges.py", title="Exchanges", icon=":material/forum:"),
         st.Page("views/switchboard.py", title="Switchboard", icon=":material/tune:"),
