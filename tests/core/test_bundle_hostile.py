@@ -166,8 +166,12 @@ def test_a_damaged_byte_anywhere_never_gets_half_a_bundle_in(
 
 # ---- what is in it
 
+Change = Callable[[dict[str, bytes]], Any]
+
 
 def changed(
+    name: str, data: bytes | Callable[[bytes], bytes], *, honest: bool = True
+) -> Callable[[Any], None]:
     name: str, data: bytes | Callable[[bytes], bytes], *, honest: bool = True
 ) -> Callable[[Any], None]:
     """A change of one file, with a manifest that fits it unless told otherwise."""
