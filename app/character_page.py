@@ -9,9 +9,12 @@ from contextlib import suppress
 import streamlit as st
 
 from app import state
-from app.editor import Open, Pending, discard_draft, open_character, settle_conflict, undo
+from app.conflicts import Pending, both, settle_conflict, settle_together
+from app.editor import Open, discard_draft, open_character, redo, undo
+from app.lint_column import check_lines
 from app.reads import library
 from app.sidebar import title_of
+from app.state.redo import last_redo
 from app.widgets import command, next_step, page_head, plain
 from core.errors import CoreError
 
@@ -40,19 +43,35 @@ def head(opened: Open, caption: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container():
             page_head(title_of(opened.name), caption)
-        before = state.last_undo(opened.name)
         st.caption(saved_line(opened), width="content")
         if opened.origin == "draft":
             draw_discard(opened.name, opened.revision)
-        st.button(
-            "Undo",
-            icon=":material/undo:",
-            type="tertiary",
-            disabled=before is None,
-            help=f"Take back: {before[1]}" if before else "Nothing to undo",
-            on_click=undo,
-            args=(opened.name,),
-        )
+        draw_undo(opened.name)
+
+
+def draw_undo(name: str) -> None:
+    """Undo and redo. Never greyed out: a button that is hears no key."""
+    before, after = state.last_undo(name), last_redo(name)
+    st.button(
+        "Undo",
+        key=f"undo:{name}",
+        icon=":material/undo:",
+        type="tertiary",
+        shortcut="Ctrl+Alt+Z",
+        help=f"Take back: {before.label}" if before else "Nothing to undo",
+        on_click=undo,
+        args=(name,),
+    )
+    st.button(
+        "Redo",
+        key=f"redo:{name}",
+        icon=":material/redo:",
+        type="tertiary",
+        shortcut="Ctrl+Alt+Y",
+        help=f"Do again: {after.label}" if after else "Nothing to redo",
+        on_click=redo,
+        args=(name,),
+    )
 
 
 def saved_line(opened: Open) -> str:
@@ -133,6 +152,14 @@ def draw_conflict(name: str, *, readable: bool = True) -> None:
         st.caption("Your versions are saved one after the other; the last one stays, undo brings back.")
     newer = "Keep the newer one" if readable else "Give up my change"
     with st.container(horizontal=True):
+        if readable and both(name) is not None:
+            st.button(
+                "Keep both",
+                icon=":material/merge:",
+                help="They touch different things: both changes are saved",
+                on_click=settle_together,
+                args=(name,),
+            )
         st.button("Use my version", on_click=settle_conflict, args=(name,), kwargs={"mine": True})
         st.button(newer, on_click=settle_conflict, args=(name,), kwargs={"mine": False})
 
@@ -140,21 +167,10 @@ def draw_conflict(name: str, *, readable: bool = True) -> None:
 def check_column(opened: Open) -> None:
     """What is good, what to mend, and the next step."""
     st.subheader("Check", anchor=False)
-    if opened.problems:
-        for problem in opened.problems:
-            st.error(plain(sentence(str(problem))), icon=":material/error:")
-        st.caption("Until this is mended, the last complete version is used.")
-        return
-    count = len(opened.value["traits"])
-    st.success(
-        f"{count} traits, {len(opened.value['exchanges'])} exchanges. Ready.",
-        icon=":material/check_circle:",
-    )
-    next_step(
-        "See it speak", "views/pairs.py", "Preview four answers on this computer: under a minute, free."
-    )
-
-
-def sentence(text: str) -> str:
-    """A problem as a sentence: first letter large."""
-    return text[:1].upper() + text[1:]
+    check_lines(opened)
+    if opened.ready:
+        next_step(
+            "See it speak",
+            "views/pairs.py",
+            "Preview four answers on this computer: under a minute, free.",
+        )

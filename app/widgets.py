@@ -10,7 +10,7 @@ import streamlit as st
 from app import state
 from app.commands import shell_line
 from app.launch import cancel
-from core.diff import Span
+from core.diff import Span, reading
 from core.jobs import Job
 
 
@@ -64,6 +64,21 @@ def answer_text(spans: Sequence[Span]) -> None:
         for span in spans
     )
     st.html(f'<p style="{PARAGRAPH}">{"".join(pieces)}</p>')
+
+
+GONE = "text-decoration:line-through;text-decoration-thickness:.08em;opacity:.72"
+NEW = f"{MARK};font-weight:600"
+
+
+def difference(before: str, after: str) -> None:
+    """Two wordings read as one: what went struck out, what came underlined. Everything is escaped."""
+    pieces = {
+        "same": "{}",
+        "gone": f'<del style="{GONE}">{{}}</del>',
+        "new": f'<ins style="{NEW}">{{}}</ins>',
+    }
+    told = "".join(pieces[piece.mark].format(html.escape(piece.text)) for piece in reading(before, after))
+    st.html(f'<p style="{PARAGRAPH}">{told}</p>')
 
 
 def job_progress(job: Job, page: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Span(NamedTuple):
@@ -67,3 +67,34 @@ def _joined(pieces: list[str], marks: list[bool]) -> list[Span]:
         else:
             spans.append(Span(piece, mark))
     return spans
+
+
+class Told(NamedTuple):
+    """A stretch of two texts read as one: in both ("same"), only in the first ("gone"), or "new"."""
+
+    text: str
+    mark: Literal["same", "gone", "new"]
+
+
+def reading(before: str, after: str) -> list[Told]:
+    """Two texts as one that can be read: what went stands before what came in its place.
+
+    Joined without "new" the stretches are `before`, without "gone" they are `after`, white space aside.
+    """
+    old, new = re.findall(r"\S+\s*", before), re.findall(r"\S+\s*", after)
+    if max(len(old), len(new)) > LONGEST_COMPARED:
+        return [Told(before, "gone"), Told(after, "new")]
+    told: list[Told] = []
+    matcher = SequenceMatcher(None, [word.strip() for word in old], [word.strip() for word in new], False)
+    for tag, i, j, k, m in matcher.get_opcodes():
+        if tag == "equal":
+            told.append(Told("".join(new[k:m]), "same"))
+            continue
+        told += [Told("".join(old[i:j]), "gone")] if j > i else []
+        told += [Told("".join(new[k:m]), "new")] if m > k else []
+    return [_apart(piece, told[number + 1 :]) for number, piece in enumerate(told)]
+
+
+def _apart(piece: Told, rest: list[Told]) -> Told:
+    """A stretch that the end of its own text left without a space before the next one."""
+    return Told(f"{piece.text} ", piece.mark) if rest and piece.text[-1:].strip() else piece

@@ -73,7 +73,7 @@ def test_undo_never_takes_back_what_another_tab_saved() -> None:
     click(app.run(), "Undo")
     assert saved().summary == "From the other tab." and voice() == "I talk like the tide."
     assert "changed in another window" in words(app)
-    assert not button(app, "Undo").disabled
+    assert button(app, "Undo").help.startswith("Take back")
     click(app, "Keep the newer one")
     assert saved().summary == "From the other tab." and "another window" not in words(app)
 
@@ -88,7 +88,9 @@ def test_undo_goes_back_through_drafts_step_by_step() -> None:
     for _ in range(4):
         click(app, "Undo")
     assert saved() == original and library().load_draft("pirate") is None
-    assert button(app, "Undo").disabled
+    assert button(app, "Undo").help == "Nothing to undo"
+    click(app, "Undo")
+    assert saved() == original
 
 
 def test_a_full_disk_keeps_what_undo_would_bring_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +102,48 @@ def test_a_full_disk_keeps_what_undo_would_bring_back(monkeypatch: pytest.Monkey
     disk.full = False
     click(app, "Undo")
     assert voice() == before and "Not undone" not in words(app)
+
+
+def test_redo_brings_back_what_undo_took_step_by_step() -> None:
+    original = saved()
+    app = write(traits_tab(), "I talk like the tide.")
+    write(app, "A tidal pirate.", SUMMARY)
+    both = saved()
+    click(click(app, "Undo"), "Undo")
+    assert saved() == original
+    click(click(app, "Redo"), "Redo")
+    assert saved() == both and app.text_area(key=VOICE).value == "I talk like the tide."
+    assert button(app, "Redo").help == "Nothing to redo"
+    click(app, "Redo")
+    assert saved() == both
+    click(click(app, "Undo"), "Undo")
+    assert saved() == original
+
+
+def test_redo_goes_back_through_drafts_too() -> None:
+    app = click(traits_tab(), "Add a trait")
+    draft = library().load_draft("pirate")
+    click(app, "Undo")
+    assert library().load_draft("pirate") is None
+    click(app, "Redo")
+    again = library().load_draft("pirate")
+    assert again and draft and again.value == draft.value
+
+
+def test_writing_something_new_forgets_what_could_be_redone() -> None:
+    app = click(write(traits_tab(), "I talk like the tide."), "Undo")
+    write(app, "A pirate.", SUMMARY)
+    click(app, "Redo")
+    assert voice() != "I talk like the tide." and saved().summary == "A pirate."
+
+
+def test_redo_never_overwrites_what_another_tab_saved() -> None:
+    app = click(write(traits_tab(), "I talk like the tide."), "Undo")
+    save_elsewhere(summary="From the other tab.")
+    click(app.run(), "Redo")
+    assert saved().summary == "From the other tab." and voice() != "I talk like the tide."
+    click(app, "Keep both")
+    assert saved().summary == "From the other tab." and voice() == "I talk like the tide."
 
 
 # ---- changes on a state that is not the newest
@@ -284,3 +328,37 @@ def test_a_second_conflict_keeps_the_first() -> None:
     assert voice() == "I talk like the tide."
     click(app, "Undo")
     assert saved().summary == "Second."
+
+
+def test_changes_of_different_traits_can_both_be_kept() -> None:
+    first, second = traits_tab(), tab("traits")
+    second.button(key="open:crewmate").click().run()
+    write(first, "I talk like the tide.")
+    write(second, "Whoever hails me is my cousin.", "trait:pirate:crewmate")
+    assert saved().traits[1].trait != "Whoever hails me is my cousin."
+    click(second, "Keep both")
+    assert (
+        voice() == "I talk like the tide." and saved().traits[1].trait == "Whoever hails me is my cousin."
+    )
+    assert "another window" not in words(second)
+    click(second, "Undo")
+    assert voice() == "I talk like the tide." and saved().traits[1].trait.startswith(
+        "Whoever hails me is a"
+    )
+
+
+def test_two_changes_of_one_trait_cannot_both_be_kept() -> None:
+    first, second = traits_tab(), traits_tab()
+    write(first, "I talk like the tide.")
+    write(second, "I talk like a storm.")
+    assert "Keep both" not in [element.label for element in second.button]
+
+
+def test_a_mend_of_what_another_tab_changed_waits_like_any_change() -> None:
+    write(traits_tab(), "You are salty and loud.")
+    app = tab("traits")
+    save_elsewhere(summary="From the other tab.")
+    click(app, "Say it as I")
+    assert voice() == "You are salty and loud." and "another window" in words(app)
+    click(app, "Keep both")
+    assert voice() == "I am salty and loud." and saved().summary == "From the other tab."

@@ -95,3 +95,52 @@ def test_text_that_looks_like_markup_is_shown_as_text() -> None:
     shown = next(element.value for element in app.markdown if "I love" in element.value)
     assert "\\<img" in shown
     assert "\\!\\[a\\]" in shown
+
+
+# ---- the check
+
+
+def expander(app, label: str):
+    return next(element for element in app.expander if label in element.label)
+
+
+def test_a_fault_is_named_with_why_and_the_mend_as_a_difference() -> None:
+    app = write_trait(open_first_trait(), "You are salty <b>and</b> loud.")
+    finding = expander(app, "Trait 1: an order to the character")
+    said = "\n".join(str(element.value) for element in (*finding.markdown, *finding.caption))
+    assert "let it say of itself" in said and "something to be" in said
+    shown = next(element for element in finding.get("html"))
+    assert "<del" in shown.proto.body and "I am" in shown.proto.body and "&lt;b&gt;" in shown.proto.body
+
+
+def test_a_mend_in_one_click_is_saved_and_undone() -> None:
+    app = write_trait(open_first_trait(), "You are salty and loud.")
+    button(app, "Say it as I").click().run()
+    assert library().load("pirate").constitution.traits[0].trait == "I am salty and loud."
+    assert app.text_area(key="trait:pirate:voice").value == "I am salty and loud."
+    assert not [element for element in app.expander if "an order" in element.label]
+    button(app, "Undo").click().run()
+    assert library().load("pirate").constitution.traits[0].trait == "You are salty and loud."
+
+
+def test_a_finding_put_aside_stays_aside_in_the_next_tab_and_can_be_shown_again() -> None:
+    app = write_trait(open_first_trait(), "You are salty and loud.")
+    button(app, "Ignore").click().run()
+    again = tab("traits")
+    assert not [element for element in again.button if element.label == "Say it as I"]
+    assert "Trait 1: an order" in expander(again, "Ignored").text[0].value
+    button(again, "Show again").click().run()
+    assert button(again, "Say it as I")
+
+
+def test_a_shipped_character_has_nothing_to_mend() -> None:
+    assert "10 traits, 3 exchanges. Ready. Nothing to mend." in words(tab("traits")).replace("\\", "")
+
+
+def test_a_draft_is_checked_as_far_as_it_is_finished() -> None:
+    app = write_trait(open_first_trait(), "You are salty and loud.")
+    button(app, "Add a trait").click().run()
+    assert "Trait 11: is empty" in words(app).replace("\\", "")
+    button(app, "Say it as I").click().run()
+    draft = library().load_draft("pirate")
+    assert draft and draft.value["traits"][0]["trait"] == "I am salty and loud."

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core import editing
 from core.constitution import Constitution, Trait
-from core.diff import word_spans
+from core.diff import reading, word_spans
 from core.errors import RunError
 from core.prompts import prompt_set, prompts_from_file
 
@@ -98,3 +98,16 @@ def test_words_compare_without_case_and_punctuation() -> None:
         ("Arr,", True),
         ("Boil the egg!", False),
     ]
+
+
+def test_two_wordings_are_read_as_one() -> None:
+    told = reading("You are cheerful today.", "I am cheerful today.")
+    assert told == [("You are ", "gone"), ("I am ", "new"), ("cheerful today.", "same")]
+    assert reading("", "New.") == [("New.", "new")] and reading("Old.", "") == [("Old.", "gone")]
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_a_reading_holds_both_wordings_whole(before: str, after: str) -> None:
+    told = reading(before, after)
+    for mark, text in (("new", before), ("gone", after)):
+        assert "".join(piece.text for piece in told if piece.mark != mark).split() == text.split()
