@@ -23,10 +23,18 @@ def token_counter(sources: Sources, settings: Settings) -> tuple[TokenCounter, s
     if tokenizer := _tokenizer(settings, student.slug):
         return _exact(tokenizer), "exact: the student's own tokenizer"
     if sources.teacher.settings["model"] == student.settings["model"]:
-        prompts = {row["prompt"]: _counted(row, "prompt") for row in student.rows().values()}
+        prompts = {row["prompt"]: engine_count(row, "prompt") for row in student.rows().values()}
         if prompts and all(prompts.values()):
-            return _by_usage(prompts), "exact: counted by the engine, which serves teacher and student"
-    return _estimate, "estimate: one token for 3.6 characters"
+            return counter_by_usage(
+                prompts.get
+            ), "exact: counted by the engine, which serves teacher and student"
+    return estimate_count, "estimate: one token for 3.6 characters"
+
+
+def own_counter(settings: Settings, slug: str) -> TokenCounter:
+    """By the student's own tokenizer where it is there, `estimate_count` otherwise."""
+    tokenizer = _tokenizer(settings, slug)
+    return _exact(tokenizer) if tokenizer else estimate_count
 
 
 def _tokenizer(settings: Settings, slug: str) -> Any:
@@ -49,18 +57,22 @@ def _exact(tokenizer: Any) -> TokenCounter:
     return count
 
 
-def _by_usage(prompts: dict[str, int]) -> TokenCounter:
+def counter_by_usage(tokens: Callable[[str], int | None]) -> TokenCounter:
+    """By what the engine counted; `tokens` tells a prompt's own by its id."""
+
     def count(prompt: str, row: Row) -> int:
-        own = prompts.get(row["prompt"])
-        answer = _counted(row, "completion")
+        own = tokens(row["prompt"])
+        answer = engine_count(row, "completion")
         return own + answer if own and answer else estimated_tokens(prompt, row["text"])
 
     return count
 
 
-def _counted(row: Row, side: str) -> int:
+def engine_count(row: Row, side: str) -> int:
+    """What the engine counted for "prompt" or "completion"; 0 where it did not."""
     return (row.get("usage") or {}).get(side) or 0
 
 
-def _estimate(prompt: str, row: Row) -> int:
+def estimate_count(prompt: str, row: Row) -> int:
+    """About how many tokens a prompt and an answer take."""
     return estimated_tokens(prompt, row["text"])
