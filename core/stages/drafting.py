@@ -7,7 +7,7 @@ folder; a page and the command line read the same drafts from it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.drafting.answers_read import read_asked
 from core.drafting.briefs import ANGLES, MOST_DRAFTS, asking_messages, draft_messages
@@ -15,9 +15,10 @@ from core.drafting.clarifying import FIXED, Asked, Clarifying, answered
 from core.drafting.own_words import from_own_words
 from core.drafting.replies import Draft, read_draft
 from core.drafting.writers import is_capable
+from core.engines import Engine
 from core.names import ModelName
 from core.records import Message
-from core.stages.drafting_calls import PREFILL, Call, sampling_for
+from core.stages.drafting_calls import PREFILL, Call, sampling_for, size_of
 from core.store.drafting import Drafting
 from core.store.jsonl import Row
 from core.store.replies import Replies
@@ -51,6 +52,24 @@ def draft_calls(
         about = {"for": "draft", "angle": angle.title, "number": number, "round": job.seed}
         calls.append(Call(tuple(messages), sampling, about, angle.title, sample=seed))
     return calls
+
+
+def next_round(
+    drafting: Drafting, asked: Sequence[Clarifying], job: DraftJob, replies: Replies, engine: Engine
+) -> int:
+    """The round to ask for: the last one where some of its drafts are missing, else one more."""
+    rows = [row for row in replies.answered().values() if row.get("for") == "draft"]
+    last = max((int(row.get("round") or 0) for row in rows), default=-1)
+    if last < 0:
+        return 0
+    calls = draft_calls(drafting, asked, replace(job, seed=last), prefill=engine.can_prefill)
+    size = size_of(calls, replies, job.model, engine, None)
+    return last if 0 < size.missing < size.planned else last + 1
+
+
+def asking_round(replies: Replies) -> int:
+    """How often questions were asked already."""
+    return sum(row.get("for") == "questions" for row in replies.answered().values())
 
 
 def asking_calls(drafting: Drafting, job: DraftJob) -> list[Call]:

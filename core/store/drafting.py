@@ -60,7 +60,6 @@ class Drafting:
     name: str = ""
     step: str = STEPS[0]
     drafts: int = 3
-    round: int = 0
     made: str = ""
     created_at: float = 0.0
     changed_at: float = 0.0
@@ -83,7 +82,6 @@ class Drafting:
             "name": self.name,
             "step": self.step,
             "drafts": self.drafts,
-            "round": self.round,
             "made": self.made,
             "created_at": self.created_at,
             "changed_at": self.changed_at,
@@ -205,7 +203,6 @@ def _understood(id: str, value: Mapping[str, Any]) -> Drafting | None:
             name=str(value.get("name", "")),
             step=step if step in STEPS else STEPS[0],
             drafts=int(value.get("drafts", 3)),
-            round=int(value.get("round", 0)),
             made=str(value.get("made", "")),
             created_at=float(value.get("created_at", 0)),
             changed_at=float(value.get("changed_at", 0)),
