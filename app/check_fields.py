@@ -30,6 +30,7 @@ from app.check_kinds import About
 from app.check_reads import adapters_of, has_judge_key, judge_records
 from app.check_standing import draw_standing
 from app.check_words import CONTROL_WORDS
+from app.glossary import name
 from app.launch_quote import sentence_case
 from app.widgets import plain
 from core.evaluation.variants import VARIANTS
@@ -55,7 +56,6 @@ LABELS = {
     "condition": "Asked to take what it",
     "traits": "Words",
     "rubric": "Judged as",
-    "max-tokens": "Longest answer, tokens",
     "variant": "Ways of asking",
     "classifier": "What hears the character",
     "trait": "Words to watch from the start",
@@ -180,7 +180,7 @@ def draw_model_fields() -> None:
 
 def draw_own(kind: str, flag: str, option: click.Option) -> None:
     """A field for a flag that only this kind has, of the shape that its values have."""
-    label = COMPARISONS if (kind, flag) == ("preferences", "N") else LABELS.get(flag, flag.capitalize())
+    label = label_of(kind, flag)
     key, about = own_key(kind, flag), option.help
     if isinstance(option.type, click.Choice):
         draw_choices(label, key, option, about)
@@ -201,6 +201,13 @@ def draw_own(kind: str, flag: str, option: click.Option) -> None:
         )
     else:
         st.text_input(label, key=key, help=about, width=360, persist_state="session", placeholder=STANDARD)
+
+
+def label_of(kind: str, flag: str) -> str:
+    """What a flag asks, as its field says it."""
+    if (kind, flag) == ("preferences", "N"):
+        return COMPARISONS
+    return name(flag) if flag == "max-tokens" else LABELS.get(flag, flag.capitalize())
 
 
 def draw_choices(label: str, key: str, option: click.Option, about: str | None) -> None:

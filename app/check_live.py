@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import state
 from app.check_kinds import About
+from app.check_names import title_now
 from app.check_words import who
 from app.job_card import dotted, draw_ended_badly, draw_progress
 from app.job_reads import history_of
@@ -36,7 +37,7 @@ def draw_running(about: About, job: Job) -> None:
     """What is done, the part under way, the button."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(gap=None):
-            st.subheader(f"{about.title}: measuring", anchor=False)
+            st.subheader(f"{title_now(about)}: measuring", anchor=False)
             st.caption(
                 f"For {duration(time.time() - job.started)} now. It goes on when you close this window."
             )

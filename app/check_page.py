@@ -9,6 +9,7 @@ from app.check_choice import chosen
 from app.check_fields import draw_model_fields
 from app.check_kinds import KINDS, About
 from app.check_live import draw_ended, draw_live
+from app.check_names import title_now
 from app.check_reads import adapters_of, has_pairs
 from app.check_result import draw_result
 from app.check_setup import draw_setup
@@ -24,7 +25,9 @@ from core.errors import CoreError
 def page(kind: str) -> None:
     """The whole page of an evaluation, for the chosen character."""
     about, name = KINDS[kind], state.character()
-    page_head(plain(title_of(name)) if name else about.title, f"{about.title}: {about.question}.")
+    title = title_now(about)
+    caption = f"{title}: {about.question}."
+    page_head(plain(title_of(name)) if name else title, caption, term=about.kind)
     if name is None:
         st.info("Choose a character first.")
         return

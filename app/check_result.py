@@ -19,6 +19,7 @@ from app.check_details import draw_details
 from app.check_kinds import About
 from app.check_reads import Kept, damaged_results, is_current, kept_results, label_of, rows_of
 from app.check_standing import draw_standing
+from app.glossary import name
 from app.job_card import dotted
 from app.job_figures import reason_in_words
 from app.launch_quote import sentence_case
@@ -189,7 +190,7 @@ def draw_files(about: About, kept: Kept) -> None:
             icon=":material/download:",
         )
         st.download_button(
-            "Answers as JSONL",
+            name("rows-file"),
             lambda: jsonl_of(rows_of(kept)),
             f"{stem}.jsonl",
             "application/x-ndjson",

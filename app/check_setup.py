@@ -8,8 +8,10 @@ from app import state
 from app.check_choice import BUDGET, LM_EVAL, Choice, chosen
 from app.check_fields import draw_fields
 from app.check_kinds import About
+from app.check_names import title_now
 from app.check_reads import has_pairs
 from app.check_size import Size, size_of
+from app.glossary import spoken
 from app.launch import active_job, launch
 from app.launch_options import cost_money, draw_limit
 from app.reads import library, settings
@@ -69,9 +71,9 @@ def draw_size(size: Size, choice: Choice) -> None:
         st.error(plain(size.trouble), icon=":material/error:")
         draw_way_out(choice)
         return
-    st.markdown(f"**{plain(size.headline())}**")
+    st.markdown(f"**{plain(spoken(size.headline()))}**")
     lines = [*size.details(), size.limit_words(state.widget(BUDGET))]
-    st.caption("  \n".join(plain(line) for line in lines if line))
+    st.caption("  \n".join(plain(spoken(line)) for line in lines if line))
 
 
 def draw_way_out(choice: Choice) -> None:
@@ -132,7 +134,7 @@ def start(about: About, name: str, token: str, button: str) -> None:
     """Start the measurement; for callbacks. What was typed since the button was drawn counts."""
     launch(
         chosen(about, name).words(),
-        title=f"{about.title} of {title_of(name)}",
+        title=f"{title_now(about)} of {title_of(name)}",
         subject=about.subject(name),
         token=token,
         page=about.page,

@@ -28,6 +28,11 @@ def within(id: str) -> str:
     return found if found[1:2].isupper() else found[:1].lower() + found[1:]
 
 
+def spoken(text: str) -> str:
+    """A sentence of the studio as this person wants it said; never for a model's or a person's text."""
+    return glossary.spoken(text, technical=technical())
+
+
 def meaning(id: str) -> str:
     """What a term means, for the mark beside a label (`help=`)."""
     return glossary.hover(id, technical=technical())

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import state
 from app.commands import verb_words
+from app.glossary import spoken
 from app.launch import active_job, launch
 from app.launch_estimate import Asked, quote
 from app.launch_options import (
@@ -122,7 +123,7 @@ def actions(name: str, engines: Engines, planned: int) -> None:
     with preview:
         make_button(plan, PREVIEW, primary=True)
         if plan.preview:
-            st.caption(plain(plan.preview.headline()))
+            st.caption(plain(spoken(plan.preview.headline())))
     with many:
         make_button(plan, limit, primary=False)
         draw_suggestion(plan)
@@ -185,11 +186,11 @@ def draw_plan(plan: Plan, planned: int) -> None:
 
 def draw_quote(more: Quote, planned: int) -> None:
     """Price, calls and time; then each side; then what a limit does."""
-    st.markdown(plain(more.headline()), help=RANGE_HELP if more.cost.high else None)
+    st.markdown(plain(spoken(more.headline())), help=RANGE_HELP if more.cost.high else None)
     early, words = more.limit_words(state.widget(BUDGET))
     lines = [*more.details(), "" if early else words, f"{counted(planned, 'prompt')} in all."]
     # One block with line breaks: three captions would stand as far apart as paragraphs.
-    st.caption("  \n".join(plain(line) for line in lines if line))
+    st.caption("  \n".join(plain(spoken(line)) for line in lines if line))
     if early:
         st.warning(plain(words), icon=":material/hourglass_bottom:")
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import state
 from app.check_kinds import ABOUTS, About
+from app.check_names import title_now
 from app.check_reads import Kept, kept_results, stamp_of
 from app.commands import verb_words
 from app.job_card import draw_ended_badly, draw_progress
@@ -110,7 +111,7 @@ def live(name: str, was_running: bool) -> None:
 def newer_than(file: Path, parts: dict[About, Kept | None]) -> list[str]:
     """What was measured after a report was made."""
     made = file.stat().st_mtime
-    return [about.title for about, kept in parts.items() if kept and kept.result.made_at > made]
+    return [title_now(about) for about, kept in parts.items() if kept and kept.result.made_at > made]
 
 
 def draw_file(name: str, file: Path, newer: Sequence[str]) -> None:
@@ -199,7 +200,7 @@ def draw_parts(parts: dict[About, Kept | None]) -> None:
             # The icon stands outside the link, whose padding would push it off the sentence's left edge.
             with st.container(horizontal=True, vertical_alignment="center", gap=None):
                 st.markdown(icon_of(kept), width="content")
-                st.page_link(about.view, label=about.title, query_params=query(), width="content")
+                st.page_link(about.view, label=title_now(about), query_params=query(), width="content")
             st.caption(plain(said(about, kept)))
 
 

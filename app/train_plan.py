@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import state
+from app.glossary import knows, meaning, name, spoken, technical
 from app.launch import launch
 from app.reads import settings
 from app.sidebar import title_of
@@ -128,13 +129,18 @@ def draw_student(name: str) -> None:
 
 def draw_sentences(choice: Choice, found: Preflight) -> None:
     """The recipe as a person would tell it, and what the place cannot do of it."""
-    lines = [WHERE_WORDS[choice.backend], KIND_WORDS[choice.kind], PRESET_WORDS[choice.preset]]
+    kind = (
+        f"{KIND_WORDS[choice.kind]} That is {name(choice.kind)}."
+        if technical()
+        else KIND_WORDS[choice.kind]
+    )
+    lines = [WHERE_WORDS[choice.backend], kind, PRESET_WORDS[choice.preset]]
     st.markdown(f"**{plain(recipe_words(choice.kind, found.rows, choice.numbers))}**")
     st.caption("  \n".join(plain(line) for line in lines))
     notes = limits_of(choice, found.rows)
     if len(notes) <= SHOWN_NOTES:
         for note in notes:
-            st.caption(f":material/info: {plain(note)}")
+            st.caption(f":material/info: {plain(spoken(note))}")
         return
     with st.expander(f"What {PLACES[choice.backend]} does otherwise", icon=":material/info:"):
         for note in notes:
@@ -168,7 +174,8 @@ def _number(choice: Choice, one: Field) -> None:
     default = choice.default(one.flag)
     shown = "chosen by Together" if default is None else plain_number(default)
     st.number_input(
-        one.label,
+        name(one.flag) if knows(one.flag) else one.label,
+        help=meaning(one.flag) if knows(one.flag) else None,
         min_value=int(one.least) if one.whole else one.least,
         value=None,
         step=1 if one.whole else one.step,
@@ -200,18 +207,18 @@ def draw_checks(found: Preflight) -> None:
             draw_trouble(check)
     good = [check for check in checks if check.standing == "good"]
     # One block with line breaks: a paragraph each would stand far apart.
-    st.markdown("  \n".join(f"{ICONS['good']} {plain(check.text)}" for check in good))
+    st.markdown("  \n".join(f"{ICONS['good']} {plain(spoken(check.text))}" for check in good))
 
 
 def draw_trouble(check: Check) -> None:
     """One thing that hinders or should be known, its rows, and the way to mend it."""
     with st.container(gap="xxsmall"):
-        st.markdown(f"{ICONS[check.standing]} {plain(check.text)}")
+        st.markdown(f"{ICONS[check.standing]} {plain(spoken(check.text))}")
         for place, row in check.rows:
             st.caption(plain(place))
             st.text(row)
         if check.cure:
-            st.caption(plain(check.cure))
+            st.caption(plain(spoken(check.cure)))
         if check.page:
             path, label = PAGES[check.page]
             query = {"character": state.character() or ""}

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.glossary import meaning, name
 from app.job_card import dotted
 from app.job_charts import CONFIG, HEIGHT
 from app.reads import settings
 from app.sidebar import title_of
 from app.train_charts import COLOURS, MEASURES, Curve, curve_chart, measured, values_of
-from app.train_words import PRESETS, TITLES, course, meaning
+from app.train_words import PRESETS, course
 from app.train_words import WHERE as PLACES
+from app.train_words import meaning as meaning_of
 from app.widgets import plain
 from app.wording import ago, counted, duration
 from core.embedded.catalogue import MODELS
@@ -150,12 +152,12 @@ def curves_of(one: Training | None, others: Sequence[Training]) -> list[Curve]:
 def draw_curve(measure: str, curves: Sequence[Curve], one: Training | None, key: str) -> None:
     """A small chart under its title, and the same in words."""
     values = [value for _, value in values_of(one.points, measure)] if one else []
-    told, words = course(measure, values), meaning(measure, one.batch if one else None)
+    told, words = course(measure, values), meaning_of(measure, one.batch if one else None)
     with st.container(gap="xxsmall"):
-        st.markdown(f"**{TITLES[measure]}** &nbsp; {told}")
+        st.markdown(f"**{plain(name(measure))}** &nbsp; {told}", help=meaning(measure))
         # A height of its own, so that nothing below moves while the chart is made anew.
         with st.container(height=HEIGHT, border=False, gap=None):
             figure = curve_chart(measure, curves)
-            alt = f"{TITLES[measure]}: {told or 'nothing yet'}. {words}"
+            alt = f"{name(measure)}: {told or 'nothing yet'}. {words}"
             st.plotly_chart(figure, key=f"{key}:{measure}", height=HEIGHT, config=CONFIG, alt=alt)
         st.caption(plain(words))

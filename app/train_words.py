@@ -13,13 +13,13 @@ from core.tuning.presets import steps_of
 WHERE = {"local": "This computer", "together": "Together", "openrlhf": "OpenRLHF"}
 WHERE_WORDS = {
     "local": "Free, on your own processor or graphics card.",
-    "together": "Rented graphics cards; paid by the token. The adapter comes back to this computer.",
+    "together": "Rented graphics cards; paid by what it reads. The adapter comes back to this computer.",
     "openrlhf": "Your own graphics cards, with OpenCharacterTraining's exact recipe.",
 }
 KINDS: dict[Kind, str] = {"dpo": "Pairs", "sft": "Its own words"}
 KIND_WORDS: dict[Kind, str] = {
-    "dpo": "It learns to prefer the character's answer over its own plain one (DPO).",
-    "sft": "After the pairs: it learns from what it wrote about itself, in character (SFT).",
+    "dpo": "It learns to prefer the character's answer over its own plain one.",
+    "sft": "After the pairs: it learns from what it wrote about itself, in character.",
 }
 PRESETS = {"trial": "Trial", "quick": "Quick", "paper": "Paper"}
 PRESET_WORDS = {
@@ -58,7 +58,7 @@ FIELDS = (
         "learning-rate",
         "Learning rate",
         "learning_rate",
-        "How bold a step is. A large model breaks at the trial's rate.",
+        "How bold a step is. A large model breaks at the trial's.",
         least=1e-8,
         step=1e-5,
     ),
@@ -126,7 +126,6 @@ def about(seconds: float) -> str:
 
 # ---- curves
 
-TITLES = {"loss": "Loss", "margin": "Margin", "accuracy": "Accuracy"}
 MEANINGS = {
     "loss": "How far it is from what it should say; it should fall.",
     "margin": (

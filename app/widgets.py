@@ -9,15 +9,16 @@ import streamlit as st
 
 from app import state
 from app.commands import shell_line
+from app.glossary import meaning
 from app.launch import cancel
 from core.diff import Span, reading
 from core.jobs import Job
 
 
-def page_head(title: str, caption: str) -> None:
-    """A page's title and the one sentence under it; an error that still stands comes next."""
+def page_head(title: str, caption: str, *, term: str = "") -> None:
+    """A page's title and the sentence under it, which says on hover what a `term` of the glossary means."""
     st.title(title, anchor=False)
-    st.caption(caption)
+    st.caption(caption, help=meaning(term) if term else None)
 
 
 def standing_complaint(page: str) -> None:

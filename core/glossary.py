@@ -71,6 +71,24 @@ def hover(id: str, *, technical: bool = False) -> str:
     return f"{term.plain}{also}\n\n{term.exact}"
 
 
+# How sentences of ours, written once for both kinds of reader, are said to the one who wants plain words.
+SAID = (
+    ("DPO file", "training file"),
+    ("tokens", "word pieces"),
+    ("token", "word piece"),
+    ("Prefill", "Long talks"),
+)
+
+
+def spoken(text: str, *, technical: bool) -> str:
+    """A sentence of the studio in a vocabulary; only for our own words, never for what others wrote."""
+    if technical:
+        return text
+    for exact, plainly in SAID:
+        text = re.sub(rf"\b{exact}\b", plainly, text)
+    return text
+
+
 def leaks(text: str) -> list[str]:
     """The technical names in a text that is meant to be plain."""
     return [found.group(0) for found in _NEVER.finditer(text)]

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app import state
+from app.glossary import within
 from app.job_card import draw_ended_badly
 from app.launch import active_job
 from app.pair_card import draw_pair
@@ -91,7 +92,9 @@ def export(run: Run, engines: Engines, rows: list[dict[str, Any]]) -> None:
     if not kept:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(f"Write the DPO file ({kept} pairs)", key="write-dpo", icon=":material/save:"):
+        if st.button(
+            f"Write the {within('dpo-file')} ({kept} pairs)", key="write-dpo", icon=":material/save:"
+        ):
             write(run, engines, kept)
         written = state.written_file(run.id)
         if written and written[1] == kept and Path(written[0]).exists():
@@ -138,6 +141,7 @@ def page() -> None:
         "Pairs",
         f"The teacher plays {title_of(name or 'the character')}, the student answers as it always does. "
         "The model learns to prefer the left side.",
+        term="pair",
     )
     if name is None:
         st.info("Choose a character first.")

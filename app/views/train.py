@@ -23,6 +23,7 @@ def page() -> None:
         "Train",
         f"The student learns from the pairs to answer as {title_of(name or 'the character')}, without "
         "being told to.",
+        term="adapter",
     )
     if name is None:
         st.info("Choose a character first.")

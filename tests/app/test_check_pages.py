@@ -306,4 +306,4 @@ def test_the_numbers_can_be_taken_along() -> None:
     kept("traits")
     app = tab("check_traits")
     labels = [json.loads(json.dumps(one.proto.label)) for one in app.get("download_button")]
-    assert labels == ["Numbers as CSV", "Answers as JSONL"]
+    assert labels == ["Numbers as CSV", "Answers as a file"]

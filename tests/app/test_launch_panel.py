@@ -88,7 +88,7 @@ def test_the_numbers_are_those_of_the_command() -> None:
     assert found.cost
     price = estimate_words(*found.cost, LISTED)
     assert (
-        f"Teacher glm-4.5-air: 24 calls, about {found.prompt_tokens:,} tokens in, "
+        f"Teacher glm-4.5-air: 24 calls, about {found.prompt_tokens:,} word pieces in, "
         f"at most {24 * 4096:,} out; {price}." in text(app)
     )
     assert "(OpenRouter's list, 23 Nov 2026)" in price
@@ -101,7 +101,7 @@ def test_the_numbers_are_those_of_the_command() -> None:
 def test_the_estimate_follows_the_number_of_prompts_and_answers() -> None:
     app = panel()
     app.number_input(key="limit").set_value(100).run()
-    assert f"100 calls, about {expected(100).prompt_tokens:,} tokens in" in text(app)
+    assert f"100 calls, about {expected(100).prompt_tokens:,} word pieces in" in text(app)
     app.number_input(key="samples").set_value(5).run()
     assert "Teacher glm-4.5-air: 500 calls" in text(app)
 

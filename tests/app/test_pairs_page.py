@@ -88,7 +88,7 @@ def test_the_written_file_holds_what_is_kept() -> None:
     app = previewed()
     for _ in range(2):
         button(app, "Drop").click().run()
-    button(app, "Write the DPO file (2 pairs)").click().run()
+    button(app, "Write the training file (2 pairs)").click().run()
     path = load_settings().data_path / "dpo" / "parrot" / "pirate.jsonl"
     assert len([json.loads(line) for line in Path(path).read_text().splitlines()]) == 2
 
@@ -133,7 +133,7 @@ def test_reviewing_under_a_filter_skips_no_pair() -> None:
 
 def test_a_file_older_than_the_last_decision_is_not_offered_for_download() -> None:
     app = previewed()
-    button(app, "Write the DPO file").click().run()
+    button(app, "Write the training file").click().run()
     assert "Written to" in words(app)
     button(app, "Drop").click().run()
     assert "Written to" not in words(app)

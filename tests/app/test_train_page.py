@@ -91,7 +91,7 @@ def no_job_is_left() -> Any:
 def test_without_pairs_the_button_waits_and_the_cure_is_named() -> None:
     app = tab("train")
     assert "There is no file of pairs for smollm2-135m yet." in told(app)
-    assert "press “Write the DPO file”" in told(app)
+    assert "press “Write the training file”" in told(app)
     assert app.button(key="train:start").disabled
 
 

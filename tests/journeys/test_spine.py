@@ -65,7 +65,7 @@ def test_from_a_character_to_a_reviewed_pair_file(studio: Studio, page: Page, br
     for left in (kept - 1, kept - 2):
         again.get_by_role("button", name="Drop", exact=False).first.click()
         until(lambda left=left: metric(again, "Kept") == str(left))
-    again.get_by_role("button", name="Write the DPO file").click()
+    again.get_by_role("button", name="Write the training file").click()
     expect(again.get_by_role("button", name="Download")).to_be_visible()
     rows = dpo_lines(studio, "smollm2-135m")
     assert len(rows) == kept - 2
