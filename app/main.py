@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import state
 from app.check_kinds import ABOUTS
+from app.check_names import title_now
 from app.gate import draw_signed_in, let_in
 from app.glossary import draw_vocabulary_switch
 from app.sample_banner import draw_sample_banner
@@ -48,7 +49,7 @@ PAGES = {
     ],
     "Check": [
         st.Page("views/before_after.py", title="Before and after", icon=":material/compare:"),
-        *(st.Page(about.view, title=about.title, icon=about.icon) for about in ABOUTS),
+        *(st.Page(about.view, title=title_now(about), icon=about.icon) for about in ABOUTS),
         st.Page("views/rate.py", title="Rate blind", icon=":material/thumbs_up_down:"),
         st.Page("views/report.py", title="Report", icon=":material/article:"),
     ],
