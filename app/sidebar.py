@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
+from app.lineage_strip import draw_strip
 from app.reads import library, settings
 from core.errors import CoreError
 from core.jobs import Jobs
@@ -20,6 +21,7 @@ def character_switcher() -> None:
         state.choose_character(wished if wished in names else ("pirate" if "pirate" in names else names[0]))
     with st.sidebar:
         st.selectbox("Character", names, key="character", format_func=title_of)
+        draw_strip(state.character() or "")
         st.caption(_work_in_progress())
     # Not bound to the address by Streamlit: it refuses to switch pages while a widget is.
     if st.query_params.get("character") != state.character():

@@ -248,6 +248,7 @@ STAGES = ("teacher", "student", "dpo-data")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N prompts.")
 @sampling_options
 @teacher_options
+@affected_options
 @provider_option
 @routing_options
 @budget_option
