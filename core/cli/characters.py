@@ -1,21 +1,20 @@
-"""`character constitution list·show·check·import·export·diff`: characters as files."""
+"""`character constitution list·show·import·export·diff`: characters as files."""
 
 from __future__ import annotations
 
 import difflib
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from core.cli.cards import card, imported_card, is_card
 from core.cli.options import data_option, json_option
-from core.cli.output import FAILED, say, whisper
+from core.cli.output import say
 from core.constitution import Constitution, parse_json
-from core.errors import ConstitutionError, RunError
+from core.errors import RunError
 from core.interchange import read_any, to_oct_array, to_oct_few_shot
-from core.linting import lint, place_of
 from core.settings import Settings, load_settings
 from core.store.jsonl import write_atomic
 from core.store.library import Library
@@ -63,23 +62,8 @@ def show(name: str, data: Path | None, as_json: bool) -> None:
         say(f"\n  > {exchange.user}\n    {exchange.assistant}")
 
 
-@constitution.command("check")
-@click.argument("name_or_file")
-@data_option
-def check(name_or_file: str, data: Path | None) -> None:
-    """Every problem of a character at once, and what could make it stronger."""
-    try:
-        character = _by_name_or_file(name_or_file, load_settings(data=data))
-    except ConstitutionError as error:
-        whisper(str(error))
-        sys.exit(FAILED)
-    hints = lint(character)
-    say(f"{character.name}: {len(character.traits)} traits, {len(character.exchanges)} exchanges. Ready.")
-    for hint in hints:
-        say(f"  - {place_of(hint, character.as_dict()) or 'the whole'}: {hint.message}")
-
-
-def _by_name_or_file(text: str, settings: Settings) -> Constitution:
+def character_of(text: str, settings: Settings) -> Constitution:
+    """The character of a name, or in a file of any form. Raises ConstitutionError, RunError."""
     path = Path(text)
     if path.suffix:
         return (
@@ -100,11 +84,23 @@ def _bytes(path: Path) -> bytes:
 @constitution.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--name", help="Its name here [the file's].")
+@click.option("--yes", is_flag=True, help="Keep everything that a card offers; without, it is only shown.")
 @data_option
-def bring_in(file: Path, name: str | None, data: Path | None) -> None:
-    """Save a file as a character of yours: our JSON, OCT's array .txt, or OCT's few-shot .jsonl."""
+def bring_in(file: Path, name: str | None, yes: bool, data: Path | None) -> None:
+    """Save a file as a character of yours.
+
+    Our JSON, OCT's array .txt and few-shot .jsonl; SillyTavern cards (.json, .png), YAML and plain text,
+    of which the traits are shown first, each with the sentence that it comes from.
+    """
     library = Library(load_settings(data=data))
-    imported = read_any(_bytes(file), file.name)
+    content = _bytes(file)
+    if is_card(content, file.name):
+        found = imported_card(content, str(file), keep_all=yes)
+        if found is None:
+            return
+        imported = found
+    else:
+        imported = read_any(content, file.name)
     if name:
         imported = replace(imported, constitution=replace(imported.constitution, name=name))
     saved = library.save(imported.constitution, base_revision=None, note=f"imported from {file.name}")
@@ -145,8 +141,8 @@ def diff(name: str, other: str | None, data: Path | None) -> None:
     """What changed: against another character, a file, or (alone) the saved version before."""
     settings = load_settings(data=data)
     library = Library(settings)
-    after = _by_name_or_file(name, settings)
-    before = _by_name_or_file(other, settings) if other else _version_before(library, name)
+    after = character_of(name, settings)
+    before = character_of(other, settings) if other else _version_before(library, name)
     lines = difflib.unified_diff(
         _prose(before), _prose(after), other or f"{name} before", name, lineterm="", n=0
     )
@@ -170,5 +166,7 @@ def _prose(character: Constitution) -> list[str]:
         lines += [f"> {exchange.user}", f"< {exchange.assistant}"]
     return [line for line in lines if line]
 
+
+constitution.add_command(card)
 
 COMMANDS = (constitution,)
