@@ -20,8 +20,8 @@ PAGE = "sample"
 ELSEWHERE = ("", "home", "characters", "draft", "jobs", "settings", "glossary")
 
 
-def draw_sample_banner(path: str) -> None:
-    """The banner, on a page about the sample; `path` is the page's address."""
+def draw_sample_banner(path: str, *, quiet: bool = False) -> None:
+    """The banner on a page about the sample; `path` is its address, `quiet` leaves the buttons out."""
     standing_complaint(PAGE)
     if path in ELSEWHERE or not is_sample(state.character()):
         return
@@ -32,6 +32,8 @@ def draw_sample_banner(path: str) -> None:
                 f"A finished project to look at: real answers of the small model, {made()}.",
                 width="content",
             )
+        if quiet:
+            return
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             draw_copy()
             draw_try_it(MADE_FROM, f"sample-{path}", label="Try it now with the pirate", quiet=True)

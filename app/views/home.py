@@ -12,6 +12,7 @@ from app.reads import library, settings
 from app.sample_banner import open_it
 from app.shelf_actions import draw_import, draw_new
 from app.state.preferences import LAST, preference
+from app.tour import draw_offer
 from app.trial_button import draw_try_it
 from app.widgets import command, page_head, plain, standing_complaint
 from core.errors import CoreError
@@ -37,11 +38,20 @@ def page() -> None:
         draw_ways_in(entries, first=True)
         st.subheader("How it goes", anchor=False)
         draw_path(None, told=True)
+        draw_help()
     else:
         draw_where_you_were(name)
         st.subheader("Or begin with another", anchor=False)
         draw_ways_in(entries, first=False)
+        draw_help()
     command(["studio"])
+
+
+def draw_help() -> None:
+    """The tour, and what the words mean."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        draw_offer()
+        st.page_link("views/glossary.py", label="What the words mean", icon=":material/menu_book:")
 
 
 def last_character(entries: list[Entry]) -> str | None:
