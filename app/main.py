@@ -17,6 +17,7 @@ from app.glossary import draw_vocabulary_switch
 from app.sample_banner import draw_sample_banner
 from app.sidebar import character_switcher
 from app.state.preferences import remember_visit
+from app.tour import draw_tour, here
 
 st.set_page_config(
     page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide"
@@ -70,6 +71,7 @@ character_switcher()
 draw_vocabulary_switch()
 draw_signed_in()
 remember_visit(state.character(), page.url_path)
-draw_sample_banner(page.url_path)
+draw_tour(page.url_path)
+draw_sample_banner(page.url_path, quiet=here() is not None)
 page.run()
 state.show_sayings()
