@@ -76,6 +76,12 @@ class Told(NamedTuple):
     mark: Literal["same", "gone", "new"]
 
 
+# Two wordings that share less than this are told one after the other: a word in common here and there
+# would only tear both apart.
+RETOLD = 0.35
+SHORT = 12
+
+
 def reading(before: str, after: str) -> list[Told]:
     """Two texts as one that can be read: what went stands before what came in its place.
 
@@ -86,6 +92,8 @@ def reading(before: str, after: str) -> list[Told]:
         return [Told(before, "gone"), Told(after, "new")]
     told: list[Told] = []
     matcher = SequenceMatcher(None, [word.strip() for word in old], [word.strip() for word in new], False)
+    if old and new and len(old) + len(new) > SHORT and matcher.ratio() < RETOLD:
+        return [_apart(Told(before, "gone"), [Told(after, "new")]), Told(after, "new")]
     for tag, i, j, k, m in matcher.get_opcodes():
         if tag == "equal":
             told.append(Told("".join(new[k:m]), "same"))

@@ -13,6 +13,7 @@ from core.cli import (
     bundle,
     characters,
     chat,
+    checking,
     doctor,
     drafting,
     drafting_changes,
@@ -36,8 +37,10 @@ from core.cli import (
     serving,
     studio,
     switchboard,
+    trash,
     trial,
     tuning,
+    versions,
 )
 from core.cli.output import FAILED, INTERRUPTED, whisper
 from core.errors import CoreError
@@ -56,6 +59,9 @@ for module in (
     models,
     serving,
     characters,
+    checking,
+    versions,
+    trash,
     prompts,
     prices,
     generate,
