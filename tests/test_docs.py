@@ -35,7 +35,8 @@ def parsed(line: str) -> click.Context:
     command: click.Command = character
     context = click.Context(character)
     rest = words[1:]
-    while isinstance(command, click.Group):
+    # `prompts` does something by itself and has verbs of its own beside that.
+    while isinstance(command, click.Group) and not (rest and rest[0].startswith("-")):
         name, found, rest = command.resolve_command(context, rest)
         assert found is not None and name is not None
         command, context = found, click.Context(found, parent=context, info_name=name)

@@ -10,6 +10,8 @@ from types import FrameType
 import click
 
 from core.cli import (
+    added_prompts,
+    breaking,
     bundle,
     characters,
     chat,
@@ -79,6 +81,8 @@ for module in (
     evals,
     report,
     switchboard,
+    breaking,
+    added_prompts,
     rate,
     lineage,
     drafting,

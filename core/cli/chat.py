@@ -10,15 +10,16 @@ from typing import Any
 
 import click
 
+from core.attacks import ATTACKS, PLAIN, Attack
 from core.cli.options import data_option, json_option, provider_option
 from core.cli.output import Result, finish, whisper
 from core.embedded.adapters import LocalAdapter, checked_strength, find_adapter
-from core.errors import CoreError
+from core.errors import CoreError, SettingsError
 from core.names import ModelName, assistant_name, parse_model
 from core.pairs import system_prompt
 from core.records import Message, Sampling
 from core.settings import Settings, load_settings
-from core.stages.chat import CHAT, stream_answer
+from core.stages.chat import CHAT, can_begin, stream_answer
 from core.stages.defaults import PROVIDER
 from core.store.library import Library
 
@@ -39,6 +40,7 @@ class Chat:
     strength: float
     sampling: Sampling
     opening: tuple[Message, ...] = ()
+    attack: Attack = ATTACKS[PLAIN]
     turns: list[Message] = field(default_factory=list[Message])
 
     def reset(self) -> None:
@@ -47,11 +49,12 @@ class Chat:
 
     def answer(self, text: str, *, aloud: bool = True) -> str:
         """Say something and print the answer as it comes. Raises CoreError; the turn is then forgotten."""
-        asked, pieces = Message("user", text), list[str]()
+        sent, pieces = self.attack.conversation(self.attack.question(text)), list[str]()
+        asked = Message("user", self.attack.wrapped(self.attack.question(text)))
         stream = stream_answer(
             self.settings,
             self.model,
-            [*self.opening, *self.turns, asked],
+            [*self.opening, *self.turns, *sent],
             adapter=self.adapter,
             strength=self.strength,
             sampling=self.sampling,
@@ -80,6 +83,9 @@ class Chat:
     "--system/--no-system",
     default=None,
     help="Send the character's system prompt [only without --adapter].",
+)
+@click.option(
+    "--attack", type=click.Choice(tuple(ATTACKS)), default=PLAIN, help="Wrap what you say in an attack."
 )
 @click.option("--message", metavar="TEXT", help="Say one thing, print the answer, leave.")
 @click.option("--temperature", type=click.FloatRange(0, 2), default=CHAT.temperature, show_default=True)
@@ -113,7 +119,10 @@ def _chat_of(flags: dict[str, Any], settings: Settings) -> Chat:
     )
     wish, strength = flags["adapter"], checked_strength(flags["strength"])
     adapter = find_adapter(settings, model.model, wish) if wish and model.provider == "local" else wish
-    return Chat(settings, model, adapter, strength, sampling, _opening(flags, model, settings))
+    attack = ATTACKS[flags["attack"]]
+    if attack.needs_prefill and not can_begin(model):
+        raise SettingsError(f"{model.full} does not go on with words put into its mouth; choose another.")
+    return Chat(settings, model, adapter, strength, sampling, _opening(flags, model, settings), attack)
 
 
 def _opening(flags: dict[str, Any], model: ModelName, settings: Settings) -> tuple[Message, ...]:

@@ -29,8 +29,8 @@ from core.store.library import Library
 from core.store.price_table import PriceTable
 
 
-@click.command("prompts")
-@click.option("--constitution", required=True, help="The character's name.")
+@click.group("prompts", invoke_without_command=True)
+@click.option("--constitution", help="The character's name.")
 @click.option("--model", help="Who writes the prompts [openrouter, llama-3.3-70b-it].")
 @click.option(
     "--per-trait",
@@ -51,8 +51,18 @@ from core.store.price_table import PriceTable
 @dry_run_option
 @data_option
 @json_option
-def prompts(constitution: str, data: Path | None, as_json: bool, **flags: Any) -> None:
-    """More prompts for every trait, written by a model, checked against repeats, saved one by one."""
+@click.pass_context
+def prompts(
+    context: click.Context, constitution: str | None, data: Path | None, as_json: bool, **flags: Any
+) -> None:
+    """More prompts for every trait, written by a model, checked against repeats, saved one by one.
+
+    add, drop and list are for prompts of your own, which the next round asks first.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if not constitution:
+        raise click.UsageError("Missing option '--constitution'.", context)
     settings = load_settings(data=data)
     library = Library(settings)
     character = library.load(constitution).constitution

@@ -33,7 +33,10 @@ class Answered:
 
 @dataclass(slots=True)
 class Tried:
-    """One attack on one question. `sides` says who: {} for the base, else adapter and strength."""
+    """One attack on one question. `sides` says who: {} for the base, else adapter and strength.
+
+    `page` is where it was asked: "break", "compare" (before and after) or "job".
+    """
 
     id: str
     attack: str
@@ -42,6 +45,7 @@ class Tried:
     model: str
     sides: dict[str, dict[str, Any]]
     at: float
+    page: str = "break"
     answers: dict[str, Answered] = field(default_factory=dict[str, Answered])
 
     @property
@@ -75,11 +79,13 @@ class AttackLog:
         model: str,
         sides: Mapping[str, Mapping[str, Any]],
         id: str = "",
+        page: str = "break",
     ) -> str:
         """Keep what is asked of whom; its id. With an `id` that is there already, nothing is kept twice."""
         kept = id or uuid.uuid4().hex[:12]
         row: Row = {"do": "try", "id": kept, "attack": attack, "question": question, "seed": seed}
-        self.log.add(row | {"model": model, "sides": {side: dict(who) for side, who in sides.items()}})
+        told = {side: dict(who) for side, who in sides.items()}
+        self.log.add(row | {"model": model, "sides": told, "page": page})
         return kept
 
     def answer(
@@ -100,7 +106,14 @@ def _answer_row(id: str, side: str, text: str, broken: str, reading: Mapping[str
 
 def _tried(row: Row) -> Tried:
     return Tried(
-        row["id"], row["attack"], row["question"], row["seed"], row["model"], row["sides"], row["at"]
+        row["id"],
+        row["attack"],
+        row["question"],
+        row["seed"],
+        row["model"],
+        row["sides"],
+        row["at"],
+        row["page"],
     )
 
 
