@@ -31,13 +31,13 @@ STEPS = (
     Step(
         "traits",
         "Traits",
-        "A character is a page of plain sentences. Each has questions that call for it. That is all you write.",
+        "A character is a page of plain sentences, each with questions that call for it.",
     ),
     Step(
         "pairs",
         "Pairs",
-        "Left, a teacher plays the character; right, a student answers as it always does. You keep the good "
-        "pairs, and the student learns to prefer the left side.",
+        "Left, a teacher plays the character; right, a student answers as it always does. You keep the "
+        "good pairs, and the student learns to prefer the left side.",
     ),
     Step(
         "train",
@@ -52,7 +52,7 @@ STEPS = (
     Step(
         "check_traits",
         "Traits, measured",
-        "The finding stands on top, with how sure it is; under it, what got worse. Read the answers behind it.",
+        "The finding stands on top, with how sure it is; under it what got worse, and every answer.",
     ),
     Step(
         "report",
