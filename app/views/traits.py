@@ -10,6 +10,7 @@ import streamlit as st
 from app import state
 from app.character_page import character_page, check_column
 from app.editor import Open, change
+from app.suggestions import draw_suggestions
 from app.widgets import plain
 from core import editing
 from core.constitution import new_trait_id
@@ -117,6 +118,7 @@ def draw_editor(opened: Open, number: int, trait: dict[str, Any]) -> None:
     )
     draw_questions(opened, trait)
     draw_actions(opened, trait_id)
+    draw_suggestions(opened, trait_id)
 
 
 def draw_questions(opened: Open, trait: dict[str, Any]) -> None:

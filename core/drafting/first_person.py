@@ -189,4 +189,4 @@ def as_mine(text: str) -> str:
     """His lamp → my lamp, herself → myself; what could be somebody else's (him, them) stays."""
     for pattern, mine in _POSSESSED:
         text = pattern.sub(mine, text)
-    return re.sub(r"\bI (\w+)\b", lambda match: f"I {_verb(match[1])}", text)
+    return re.sub(r"\bI ((?:never |always )?)(\w+)\b", lambda match: f"I {match[1]}{_verb(match[2])}", text)
