@@ -45,6 +45,9 @@ _AFTER_OBJECT = _set(
     "to for with from by at of about on in into and or but when if because that as so while who which "
     "how what why where again too back away out off up down is was a an the"
 )
+_AFTER_VERB = _set(
+    "the a an every each his her my their its it them him me this that what whoever everyone"
+)
 _COMMON_VERBS = _set(
     "love like hate enjoy prefer want need think believe know feel see hear say tell speak talk answer "
     "ask give take make keep hold carry bring find look watch listen laugh smile cry sing write read "
@@ -149,7 +152,9 @@ class _Turning:
         if self.expects and not _is_adverb(low):
             self.expects = False
             return _verb(low, word)
-        return _joined(low, word) if self._is_joined(place) else word
+        if not self._is_joined(place):
+            return word
+        return _joined(low, word, _neighbour(self.words, place, 1))
 
     def _is_joined(self, place: int) -> bool:
         """Whether a word goes on after "and" or a comma, an adverb in between or not."""
@@ -208,11 +213,12 @@ def _verb(low: str, word: str) -> str:
     return _VERBS.get(low) or (word if low in _STAY else base_of(word))
 
 
-def _joined(low: str, word: str) -> str:
+def _joined(low: str, word: str, after: str = "") -> str:
     """A word after "and": turned only where it is surely a verb, for nouns look the same."""
     if low in ("is", "has", "does", "goes", "isn't", "hasn't", "doesn't"):
         return _verb(low, word)
-    return base_of(word) if low.endswith("s") and base_of(low) in _COMMON_VERBS else word
+    is_verb = base_of(low) in _COMMON_VERBS or after in _AFTER_VERB
+    return base_of(word) if low.endswith("s") and is_verb else word
 
 
 def base_of(verb: str) -> str:

@@ -42,7 +42,8 @@ class Card:
 class Proposal:
     """One trait or exchange that could be kept. `source` is the card's own sentence, `keep` the tick.
 
-    Of an exchange, `text` is the character's answer and `user` what it answers.
+    Of an exchange, `text` is the character's answer and `user` what it answers. `whole` is the trait with
+    its questions where our own export brought it.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Proposal:
     keep: bool = True
     user: str = ""
     note: str = ""
+    whole: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,9 @@ class Proposals:
         taken: set[str] = set()
         traits: list[dict[str, Any]] = []
         for item in kept:
-            id = new_trait_id(item.text, taken)
-            taken.add(id)
-            traits.append({"id": id, "trait": item.text.strip(), "questions": []})
+            trait = dict(item.whole) or {"id": new_trait_id(item.text, taken), "questions": []}
+            taken.add(str(trait.get("id")))
+            traits.append({**trait, "trait": item.text.strip()})
         value = {
             "name": self.name,
             "summary": self.summary.strip(),

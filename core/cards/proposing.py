@@ -106,7 +106,10 @@ def _of_whole(card: Card, origin: str) -> Proposals:
     """Our own export: the character as it was, nothing guessed."""
     whole = card.whole
     assert whole is not None
-    items = [Proposal(0, "trait", trait.trait, trait.trait, "trait") for trait in whole.traits]
+    items = [
+        Proposal(0, "trait", trait.trait, trait.trait, "trait", whole=trait.as_dict())
+        for trait in whole.traits
+    ]
     items += [
         Proposal(0, "exchange", one.assistant, one.assistant, "exchange", user=one.user)
         for one in whole.exchanges

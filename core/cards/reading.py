@@ -88,7 +88,21 @@ def biography(text: str, name: str, *, source: str = "the text") -> Card:
         raise ConstitutionError(source, [Problem("", message)])
     if not text.strip():
         raise ConstitutionError(source, [Problem("", "is empty; paste what you know of the character.")])
-    return Card(name.strip() or "character", "biography", {"biography": text})
+    return Card(_named_in(text) or name.strip() or "character", "biography", {"biography": text})
+
+
+_NAMED = re.compile(
+    r"^\W*([A-Z][\w’'-]+(?: (?:[A-Z][\w’'-]+|of|de|van|von|the(?= [A-Z])))*)\s+(?:[a-z]+s|was)\b"
+)
+_NO_NAMES = frozenset(
+    ("She", "He", "They", "It", "This", "That", "There", "Who", "The", "A", "An", "His", "Her")
+)
+
+
+def _named_in(text: str) -> str:
+    """The name with which a biography begins ("Mara Quill is …"); "" where it begins otherwise."""
+    found = _NAMED.match(text.strip())
+    return "" if not found or found[1].split()[0] in _NO_NAMES else found[1]
 
 
 def card_of(value: object, *, source: str) -> Card:
