@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -14,8 +14,10 @@ from core.cli.options import data_option, json_option
 from core.cli.output import say
 from core.constitution import Constitution, parse_json
 from core.errors import RunError
+from core.gallery import TITLES
 from core.interchange import read_any, to_oct_array, to_oct_few_shot
 from core.settings import Settings, load_settings
+from core.store.gallery import gallery
 from core.store.jsonl import write_atomic
 from core.store.library import Library
 
@@ -30,17 +32,26 @@ def constitution() -> None:
 @json_option
 def list_characters(data: Path | None, as_json: bool) -> None:
     """Every character, yours and the shipped ones."""
-    entries = Library(load_settings(data=data)).names()
+    settings = load_settings(data=data)
+    entries, notes = Library(settings).names(), gallery(settings)
     if as_json:
         rows = [
-            {"name": e.name, "origin": e.origin, "summary": e.summary, "problems": e.problems}
+            {
+                "name": e.name,
+                "origin": e.origin,
+                "summary": e.summary,
+                "problems": e.problems,
+                **(asdict(notes[e.name]) if e.name in notes else {}),
+            }
             for e in entries
         ]
         click.echo(json.dumps({"verb": "constitution list", "constitutions": rows}, ensure_ascii=False))
         return
     for entry in entries:
         trouble = f"  ({entry.problems} problems)" if entry.problems else ""
-        say(f"{entry.name:<16} {entry.origin:<8} {entry.summary}{trouble}")
+        note = notes.get(entry.name)
+        level = TITLES[note.level].lower() if note else ""
+        say(f"{entry.name:<16} {entry.origin:<8} {level:<10}  {note.why if note else entry.summary}{trouble}")
 
 
 @constitution.command("show")
