@@ -61,7 +61,7 @@ def draw_words(entry: Entry, note: Note | None) -> None:
     if note is None or entry.origin == "own":
         st.markdown(plain(entry.summary) or ":gray[No summary yet.]")
         return
-    st.markdown(plain(note.why), help=plain(entry.summary))
+    st.markdown(plain(note.why))
     st.caption(plain(note.teaches))
 
 

@@ -52,7 +52,6 @@ def draw_vocabulary_switch() -> None:
             on_change=switch,
             help="Plain words, or the names that papers and programs use. The glossary has both.",
         )
-        st.page_link("views/glossary.py", label="What the words mean", icon=":material/menu_book:")
 
 
 def switch() -> None:

@@ -38,6 +38,7 @@ def draw_ways() -> None:
     with st.container(horizontal=True):
         with st.popover("New character", type="primary", icon=":material/add:"):
             draw_new("Make it")
+            st.page_link("views/draft.py", label="Or describe it first", icon=":material/person_add:")
         with st.popover("Import", icon=":material/upload_file:"):
             draw_import()
         draw_trash()

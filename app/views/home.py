@@ -10,7 +10,7 @@ from app.home_parts import draw_next, draw_path, draw_work, titled
 from app.home_reads import standing_of
 from app.reads import library, settings
 from app.sample_banner import open_it
-from app.shelf_actions import draw_import, draw_new
+from app.shelf_actions import draw_import
 from app.state.preferences import LAST, preference
 from app.tour import draw_offer
 from app.trial_button import draw_try_it
@@ -152,11 +152,11 @@ def draw_own_way(*, first: bool, shipped: int) -> None:
     with st.container(gap="xxsmall"):
         st.subheader(":material/edit_note: Write your own", anchor=False)
         st.markdown(
-            "Begin with a name and a page to write over, or bring in a character that you have already."
+            "Describe somebody in your own words and get traits to keep or drop, or begin with an empty page."
         )
     with st.container(horizontal=True):
-        with st.popover("Write one", icon=":material/add:"):
-            draw_new("Make it")
+        if st.button("Write one", key="home:write", icon=":material/add:"):
+            st.switch_page("views/draft.py")
         with st.popover("Bring one in", icon=":material/upload_file:", type="tertiary"):
             draw_import()
 

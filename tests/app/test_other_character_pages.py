@@ -6,14 +6,14 @@ from tests.app.kit import button, library, own_file, tab, words
 
 
 def test_the_gallery_shows_all_thirteen_and_opens_one() -> None:
-    app = tab()
+    app = tab("characters")
     assert len([element for element in app.button if element.label == "Open"]) == 13
     app.button(key="go:sarcasm").click().run()
     assert app.title[0].value == "Sarcasm"
 
 
 def test_a_new_character_is_made_under_a_safe_name() -> None:
-    app = tab()
+    app = tab("characters")
     app.text_input(key="new-name:").set_value("../Grumpy Gardener").run()
     app.button(key="make:").click().run()
     assert not app.exception
@@ -21,7 +21,7 @@ def test_a_new_character_is_made_under_a_safe_name() -> None:
 
 
 def test_a_name_that_is_taken_is_refused_with_a_sentence() -> None:
-    app = tab()
+    app = tab("characters")
     app.text_input(key="new-name:").set_value("pirate").run()
     app.button(key="make:").click().run()
     assert "already" in words(app)
