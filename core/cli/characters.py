@@ -51,7 +51,8 @@ def list_characters(data: Path | None, as_json: bool) -> None:
         trouble = f"  ({entry.problems} problems)" if entry.problems else ""
         note = notes.get(entry.name)
         level = TITLES[note.level].lower() if note else ""
-        say(f"{entry.name:<16} {entry.origin:<8} {level:<10}  {note.why if note else entry.summary}{trouble}")
+        told = note.why if note else entry.summary
+        say(f"{entry.name:<16} {entry.origin:<8} {level:<10}  {told}{trouble}")
 
 
 @constitution.command("show")
