@@ -152,7 +152,7 @@ def draw_own_way(*, first: bool, shipped: int) -> None:
     with st.container(gap="xxsmall"):
         st.subheader(":material/edit_note: Write your own", anchor=False)
         st.markdown(
-            "Describe somebody in your own words and get traits to keep or drop, or begin with an empty page."
+            "Describe somebody in your own words, then keep the traits you like. Or begin with an empty page."
         )
     with st.container(horizontal=True):
         if st.button("Write one", key="home:write", icon=":material/add:"):
