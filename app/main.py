@@ -50,6 +50,7 @@ PAGES = {
     ],
     "Check": [
         st.Page("views/before_after.py", title="Before and after", icon=":material/compare:"),
+        st.Page("views/break_me.py", title="Try to break it", icon=":material/gavel:"),
         *(st.Page(about.view, title=title_now(about), icon=about.icon) for about in ABOUTS),
         st.Page("views/rate.py", title="Rate blind", icon=":material/thumbs_up_down:"),
         st.Page("views/report.py", title="Report", icon=":material/article:"),

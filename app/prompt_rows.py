@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import state
+from app.next_round import undo_added
 from app.reads import library
 from app.widgets import plain
 from app.wording import counted
@@ -195,7 +196,10 @@ def undo(constitution: Constitution) -> None:
         return
     state.complain(PAGE, None)
     try:
-        library().undo_additional(constitution, before[0]["edit"])
+        if "edit" in before[0]:
+            library().undo_additional(constitution, before[0]["edit"])
+        else:
+            undo_added(constitution.name, before[0])
         state.say_once(f"Undone: {before[1]}", ":material/undo:")
     except CoreError as error:
         state.complain(PAGE, str(error))

@@ -6,20 +6,18 @@ import streamlit as st
 
 from app import state
 from app.commands import verb_words
-from app.job_card import draw_ended_badly, draw_progress
-from app.launch import active_job, cancel, launch
+from app.job_card import draw_ended_badly
+from app.launch import active_job, launch
 from app.launch_options import chosen as launch_options
 from app.launch_options import draw_budget, no_limit_without_price
-from app.launch_quote import rough, sentence_case
+from app.play_job import draw_live, size_words
 from app.reads import run_of_character, settings
 from app.sidebar import title_of
 from app.switchboard_choice import PAGE, Choice
 from app.widgets import answer_text, command, plain
-from app.wording import counted
 from core.diff import Span, word_spans
 from core.errors import CoreError, RunError
 from core.names import ModelName, parse_model
-from core.prices import estimate_words
 from core.stages.defaults import PROVIDER
 from core.stages.evals.session import Session, Side
 from core.stages.switchboard import EffectsJob, size_effects, told_effects
@@ -51,7 +49,7 @@ def draw_effects(choice: Choice, kept: Boards, board: Board) -> None:
     key = f"effects:question:{name}"
     asked = board.turns[-1].text if board.turns else "What should I do this weekend?"
     question = draw_launch(choice, state.seeded(key, asked), running)
-    st.fragment(draw_live, run_every=1.0 if running else None)(name, running)
+    st.fragment(draw_live, run_every=1.0 if running else None)(subject(name), PAGE, running)
     if not running:
         draw_ended_badly(subject(name), PAGE, INCOMPLETE)
     draw_found(choice, kept)
@@ -113,13 +111,7 @@ def takes(choice: Choice, question: str) -> tuple[str, str]:
         side = size(choice, EffectsJob(question, models[0]))
     except CoreError as error:
         return "", str(error)
-    if not side.calls:
-        return "Every answer is there already: nothing is sent.", ""
-    low, high = side.cost or (0.0, 0.0)
-    price = sentence_case(estimate_words(low, high, side.price))
-    there = f", {side.there} there already" if side.there else ""
-    words = f"{price} · {counted(side.calls, 'short answer')}{there} · {rough(side.seconds)}"
-    return words, no_limit_without_price(models) or ""
+    return size_words([side]), no_limit_without_price(models) or ""
 
 
 def size(choice: Choice, job: EffectsJob) -> Side:
@@ -135,19 +127,6 @@ def measure(name: str, words: list[str], token: str, button: str) -> None:
     title = f"What each sentence of {title_of(name)} does"
     launch(words, title=title, subject=subject(name), token=token, page=PAGE)
     state.spend_token(button)
-
-
-def draw_live(name: str, was_running: bool) -> None:
-    """The job that runs; when it begins or ends the whole page is drawn once more."""
-    job = active_job(subject(name))
-    if was_running != (job is not None):
-        st.rerun()
-    if job is None:
-        return
-    draw_progress(job)
-    st.button(
-        "Stop", key=f"stop:{job.id}", icon=":material/stop_circle:", on_click=cancel, args=(job.id, PAGE)
-    )
 
 
 # ---- after

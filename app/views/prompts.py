@@ -7,6 +7,7 @@ import streamlit as st
 from app import state
 from app.job_card import draw_ended_badly
 from app.launch import active_job
+from app.next_round import WHERE, added_of, draw_list
 from app.prompt_plan import wish_for
 from app.prompt_rows import PAGE, draw_dropped, draw_trait, draw_unmatched, dropped_of, undo
 from app.prompt_writer import choose_engine, draw_more, goal, live, more_button, words
@@ -16,6 +17,7 @@ from app.wording import counted
 from core.constitution import Constitution
 from core.errors import CoreError
 from core.expansion import Mix, is_small
+from core.store.added_prompts import Added
 from core.store.library import FewShot
 
 CAPTION = "What the teacher and the student are asked. More prompts show a trait in more of life."
@@ -30,13 +32,14 @@ PARTS = {
 }
 
 
-def draw_total(constitution: Constitution, written: FewShot) -> None:
+def draw_total(constitution: Constitution, written: FewShot, added: tuple[Added, ...]) -> None:
     """How many prompts there are, and what the everyday ones are for."""
     own = sum(len(trait.questions) for trait in constitution.traits)
     few_shot = sum(len(texts) for texts in written.by_trait.values())
     general = {part: len(library().general_prompts(part)) for part in PARTS}
-    st.subheader(counted(own + few_shot + general["training"], "prompt"), anchor=False)
-    st.markdown(f"{own} by hand, {few_shot} by a model, {general['training']} everyday.")
+    st.subheader(counted(own + few_shot + general["training"] + len(added), "prompt"), anchor=False)
+    failed = f", {len(added)} for the next round" if added else ""
+    st.markdown(f"{own} by hand, {few_shot} by a model, {general['training']} everyday{failed}.")
     with st.expander("Everyday prompts", icon=":material/wb_sunny:"):
         st.markdown("The same for every character, in three parts that share nothing:")
         for part, purpose in PARTS.items():
@@ -95,18 +98,20 @@ def page() -> None:
         return
     try:
         constitution = library().load(name).constitution
-        written = library().additional(name)
+        written, added = library().additional(name), added_of(name)
     except CoreError as error:
         page_head("Prompts", CAPTION)
         st.error(plain(str(error)), icon=":material/error:")
         return
     draw_head(constitution)
     standing_complaint(PAGE)
+    standing_complaint(WHERE)
     left, right = st.columns([2.6, 1], gap="large")
     with left:
+        draw_list(constitution, added)
         draw_traits(constitution, written)
     with right:
-        draw_total(constitution, written)
+        draw_total(constitution, written, added)
 
 
 page()

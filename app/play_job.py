@@ -1,0 +1,39 @@
+"""A job of the Switchboard or of Try to break it while it runs, and what others it would take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.job_card import draw_progress
+from app.launch import active_job, cancel
+from app.launch_quote import rough, sentence_case
+from app.wording import counted
+from core.prices import estimate_words
+from core.stages.evals.session import Side
+
+
+def draw_live(subject: str, page: str, was_running: bool) -> None:
+    """The job that runs; when it begins or ends the whole page is drawn once more."""
+    job = active_job(subject)
+    if was_running != (job is not None):
+        st.rerun()
+    if job is None:
+        return
+    draw_progress(job)
+    args = (job.id, page)
+    st.button("Stop", key=f"stop:{job.id}", icon=":material/stop_circle:", on_click=cancel, args=args)
+
+
+def size_words(sides: Sequence[Side]) -> str:
+    """Price, calls and time of what is still to be asked."""
+    calls, there = sum(side.calls for side in sides), sum(side.there for side in sides)
+    if not calls:
+        return "Every answer is there already: nothing is sent."
+    low = sum((side.cost or (0.0, 0.0))[0] for side in sides)
+    high = sum((side.cost or (0.0, 0.0))[1] for side in sides)
+    dearest = next((side for side in sides if side.price is None or not side.price.is_free), sides[0])
+    before = f", {there} there already" if there else ""
+    price = sentence_case(estimate_words(low, high, dearest.price))
+    return f"{price} · {counted(calls, 'short answer')}{before} · {rough(sum(s.seconds for s in sides))}"
