@@ -24,6 +24,8 @@ PURE = {
     "spending": {"errors"},
     "constitution": None,
     "lineage": None,
+    "whole": None,
+    "price_tag": None,
     "interchange": None,
     "prompts": None,
     "pairs": None,

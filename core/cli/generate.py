@@ -26,6 +26,7 @@ from core.cli.output import Result, finish, merge, say
 from core.cli.pairs import pairs_of
 from core.cli.select import names_of
 from core.cli.telling import figures_of, how_it_went, reporter
+from core.cli.whole import is_whole, whole_options, whole_way
 from core.constitution import Constitution
 from core.engines import Engine
 from core.engines.opening import open_engine
@@ -101,7 +102,7 @@ def _asked(role: Role, flags: dict[str, Any], ledger: Ledger) -> Asked:
     """What the flags say; one ledger serves all stages and characters of a command."""
     wishes = Wishes(**{name: flags[name] for name in Wishes.__slots__ if name in flags})
     scope = _scope(flags)
-    if role == "teacher" and flags.get("traits"):
+    if flags.get("traits"):
         scope = replace(scope, traits=tuple(flags["traits"].replace(",", " ").split()))
     return Asked(
         scope,
@@ -229,13 +230,12 @@ def _dry_run(
     )
 
 
-STAGES = ("teacher", "student", "dpo-data")
+PAIRS = ("teacher", "student", "dpo-data")
 
 
 @click.command("pipeline")
 @click.argument("name")
-@click.option("--from", "first", type=click.Choice(STAGES), default="teacher", show_default=True)
-@click.option("--to", "last", type=click.Choice(STAGES), default="dpo-data", show_default=True)
+@whole_options
 @click.option("--teacher", "teacher_model", default="local/smollm2-135m", show_default=True)
 @click.option("--student", "student_model", default="local/smollm2-135m", show_default=True)
 @click.option(
@@ -256,12 +256,19 @@ STAGES = ("teacher", "student", "dpo-data")
 @data_option
 @json_option
 def pipeline(name: str, data: Path | None, as_json: bool, **flags: Any) -> None:
-    """Several stages in one go: teacher, student, pairs. Resumable at every row."""
+    """Several stages in one go, resumable at every row: pairs, or the whole way to a report.
+
+    Without --preset: teacher, student, pairs. With it, or with a stage beyond the pairs, everything from
+    more prompts to the report, under one limit; --dry-run shows the price of it all.
+    """
     settings = load_settings(data=data)
-    stages = STAGES[STAGES.index(flags["first"]) : STAGES.index(flags["last"]) + 1]
-    if not stages:
-        raise click.UsageError(f"--from {flags['first']} comes after --to {flags['last']}.")
     flags["constitution"] = name
+    if is_whole(flags):
+        finish(whole_way(flags, settings, data), as_json=as_json)
+    first, last = flags["first"] or PAIRS[0], flags["last"] or PAIRS[-1]
+    stages = PAIRS[PAIRS.index(first) : PAIRS.index(last) + 1]
+    if not stages:
+        raise click.UsageError(f"--from {first} comes after --to {last}.")
     flags["samples"] = flags["samples"] or _samples_of_both(flags)
     result, ledger = Result("pipeline"), Ledger(flags["budget"])
     for stage in stages:

@@ -105,11 +105,19 @@ def whisper(text: str) -> None:
     click.echo(text, err=True)
 
 
+class Finished(SystemExit):
+    """A verb's end with what it did: a program that ends of it gives the result's code."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.exit_code)
+        self.result = result
+
+
 def finish(result: Result, *, as_json: bool) -> None:
     """Print the JSON object if it was asked for, and exit with the result's code."""
     if as_json:
         click.echo(json.dumps(result.as_dict(), ensure_ascii=False))
-    sys.exit(result.exit_code)
+    raise Finished(result)
 
 
 def funnel_lines(dropped: Mapping[str, int], planned: int, kept: int) -> list[str]:

@@ -207,6 +207,11 @@ def _lines(path: Path) -> int:
 # ---- what it needs
 
 
+def tools_of(wish: Wish, settings: Settings) -> list[Check]:
+    """What a backend needs to be there: packages, keys, models."""
+    return list(_tools(wish, settings))
+
+
 def _tools(wish: Wish, settings: Settings) -> Iterator[Check]:
     yield from TOOLS.get(wish.backend, lambda wish, settings: iter(()))(wish, settings)
 
