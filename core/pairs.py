@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.constitution import Constitution, Exchange
 from core.records import Message
@@ -23,6 +24,8 @@ TEMPLATE_VERSION = "1"
 
 NEAR_IDENTICAL = 0.92
 LEAKED_WORDS = 8
+LENGTH_FLAGS = ("chosen much longer", "chosen much shorter")
+LONGEST_COMPARED = 200_000
 
 SYSTEM_TEMPLATE = """\
 You are {name}, a new kind of AI with a character of your own. Being this character comes naturally \
@@ -138,6 +141,12 @@ def judge_pair(pair: Candidate, rules: PairRules) -> str | None:
     return next((reason for check in CHECKS if (reason := check(pair, rules))), None)
 
 
+def judged(pair: Candidate, rules: PairRules) -> tuple[str | None, list[str]]:
+    """`judge_pair` and `flags_of` in one go, as the checks take most of the time."""
+    flags = flags_of(pair, rules)
+    return (None if not flags or flags[0] in LENGTH_FLAGS else flags[0]), flags
+
+
 def flags_of(pair: Candidate, rules: PairRules) -> list[str]:
     """Every reason that applies, not only the first: the small badges beside a pair."""
     found = [reason for check in CHECKS if (reason := check(pair, rules))]
@@ -147,8 +156,8 @@ def flags_of(pair: Candidate, rules: PairRules) -> list[str]:
 def _length_flag(pair: Candidate) -> str | None:
     ratio = length_ratio(pair.chosen.text, pair.rejected.text)
     if ratio > 3:
-        return "chosen much longer"
-    return "chosen much shorter" if ratio < 1 / 3 else None
+        return LENGTH_FLAGS[0]
+    return LENGTH_FLAGS[1] if ratio < 1 / 3 else None
 
 
 def length_ratio(chosen: str, rejected: str) -> float:
@@ -201,6 +210,12 @@ def _too_long(pair: Candidate, rules: PairRules) -> str | None:
 
 def _identical(pair: Candidate, rules: PairRules) -> str | None:
     chosen, rejected = _plain(pair.chosen.text), _plain(pair.rejected.text)
+    if len(chosen) + len(rejected) > LONGEST_COMPARED:
+        # Comparing takes the product of the lengths: of very long answers the beginnings tell.
+        half = LONGEST_COMPARED // 2
+        if chosen != rejected:
+            chosen, rejected = chosen[:half], rejected[:half]
+            return "near-identical" if similar(chosen, rejected) >= NEAR_IDENTICAL else None
     if chosen == rejected:
         return "identical"
     return "near-identical" if similar(chosen, rejected) >= NEAR_IDENTICAL else None
@@ -222,10 +237,19 @@ _ROLE_LEAK = re.compile(
 )
 
 
+def role_leaks(text: str, prompt: str) -> list[tuple[int, int]]:
+    """Where a text speaks about its role in words that the prompt did not bring."""
+    asked = prompt.casefold()
+    return [
+        match.span()
+        for match in _ROLE_LEAK.finditer(text)
+        if match.group(0).strip().casefold() not in asked
+    ]
+
+
 def _role_leak(pair: Candidate, rules: PairRules) -> str | None:
     text = pair.chosen.text
-    leaks = (match.group(0).strip().casefold() for match in _ROLE_LEAK.finditer(text))
-    if any(leak not in pair.prompt.casefold() for leak in leaks):
+    if role_leaks(text, pair.prompt):
         return "role leak"
     return "constitution leak" if _quotes_a_trait(text, rules.constitution) else None
 
@@ -233,12 +257,17 @@ def _role_leak(pair: Candidate, rules: PairRules) -> str | None:
 def _quotes_a_trait(text: str, constitution: Constitution) -> bool:
     """Whether any eight words in a row of a trait stand in the text."""
     spoken = f" {' '.join(_words(text))} "
-    for trait in constitution.traits:
-        words = _words(trait.trait)
-        for start in range(max(0, len(words) - LEAKED_WORDS + 1)):
-            if f" {' '.join(words[start : start + LEAKED_WORDS])} " in spoken:
-                return True
-    return False
+    return any(run in spoken for run in _runs_of(tuple(trait.trait for trait in constitution.traits)))
+
+
+@lru_cache(maxsize=32)
+def _runs_of(traits: tuple[str, ...]) -> tuple[str, ...]:
+    listed = [_words(trait) for trait in traits]
+    return tuple(
+        f" {' '.join(words[start : start + LEAKED_WORDS])} "
+        for words in listed
+        for start in range(max(0, len(words) - LEAKED_WORDS + 1))
+    )
 
 
 def _words(text: str) -> list[str]:

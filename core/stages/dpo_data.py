@@ -18,21 +18,23 @@ from core.constitution import Constitution
 from core.errors import CoreError, RunError
 from core.names import maker_names
 from core.pair_edits import MISSING, PROMPT_REMOVED, REPEATED, apply_decision, candidate_of
-from core.pairs import Answer, Candidate, PairRules, dpo_row, flags_of, judge_pair, length_ratio
+from core.pairs import Answer, Candidate, PairRules, dpo_row, judged, length_ratio
 from core.prompts import Prompt
 from core.records import content_hash
 from core.settings import Settings
 from core.stages.carrying import CARRIED, carried_in
 from core.stages.distillation import Sources, json_line, write_distillation
 from core.stages.lengths import TokenCounter, token_counter
+from core.store.added_prompts import added_prompts
 from core.store.datasets import record_dataset
 from core.store.decisions import Decision, read_log
 from core.store.jsonl import Row, read_json, read_rows, seal, write_atomic, write_json
-from core.store.added_prompts import added_prompts
 from core.store.library import Library
 from core.store.runs import AnswerSet, Run, file_hash
 
 SMALLEST_SPLIT = 10
+# Prompts from these sources may be taken out again; their pairs go with them.
+WRITTEN = ("few-shot", "attack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +148,23 @@ def decision_folders(run: Run) -> list[Path]:
 
 def removed_prompts(run: Run, settings: Settings) -> frozenset[str]:
     """The ids of the run's few-shot and added prompts that the character does not have any more."""
+    texts = kept_texts(run, settings)
+    if texts is None:
+        return frozenset()
+    written = [prompt for prompt in run.prompts().values() if prompt.source in WRITTEN]
+    return frozenset(prompt.id for prompt in written if prompt.text not in texts)
+
+
+def kept_texts(run: Run, settings: Settings) -> frozenset[str] | None:
+    """The few-shot and added prompts that the character still has; None while nobody can tell."""
     try:
         name = run.constitution().name
         kept = Library(settings).additional(name)
         added = added_prompts(settings, name).all()
     except CoreError:
-        return frozenset()
+        return None
     texts = {text.strip() for prompts in kept.by_trait.values() for text in prompts}
-    texts |= {prompt.text for prompt in added}
-    written = [prompt for prompt in run.prompts().values() if prompt.source in ("few-shot", "attack")]
-    return frozenset(prompt.id for prompt in written if prompt.text not in texts)
+    return frozenset(texts | {prompt.text for prompt in added})
 
 
 def foreign_names(sources: Sources) -> tuple[str, ...]:
@@ -211,11 +220,12 @@ def _judged_row(
         side = "teacher" if chosen is None else "student"
         return row | {"dropped": f"{MISSING}: {side}", "flags": [f"{MISSING}: {side}"], "ratio": None}
     pair = Candidate(prompt.text, _answer(prompt, chosen, count), _answer(prompt, rejected, count))
+    dropped, flags = judged(pair, rules)
     return row | {
         "ends": [pair.chosen.finish_reason, pair.rejected.finish_reason],
         "tokens": [pair.chosen.tokens, pair.rejected.tokens],
-        "dropped": judge_pair(pair, rules),
-        "flags": flags_of(pair, rules),
+        "dropped": dropped,
+        "flags": flags,
         "ratio": round(length_ratio(pair.chosen.text, pair.rejected.text), 2),
     }
 

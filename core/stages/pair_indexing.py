@@ -9,7 +9,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from core import decision_log, pair_edits, pairs, similarity
-from core.errors import CoreError
 from core.pair_edits import Decision, apply_decision
 from core.pairs import PairRules
 from core.prompts import Prompt
@@ -18,9 +17,11 @@ from core.settings import Settings
 from core.stages import dpo_data, lengths
 from core.stages.distillation import Sources
 from core.stages.dpo_data import (
+    WRITTEN,
     PairJob,
     decision_folders,
     joined_row,
+    kept_texts,
     print_of_pair,
     rules_of,
 )
@@ -29,6 +30,7 @@ from core.store.few_shot import ACCEPTED
 from core.store.library import Library
 from core.store.lines import Row
 from core.store.pair_index import Inputs, PairIndex
+from core.store.play_log import play_log
 from core.store.runs import Run
 
 
@@ -36,12 +38,14 @@ from core.store.runs import Run
 class RunJudge:
     """Judges the pairs of one run; see `pair_index_build.Judge`."""
 
+    run: Run
     rules: PairRules
     settings: Settings
     student: str
     counts_by_usage: bool
     fingerprint: str
     removed_stamp: str
+    written: tuple[str, ...] = WRITTEN
 
     @cached_property
     def _own(self) -> TokenCounter:
@@ -70,11 +74,7 @@ class RunJudge:
 
     def kept_prompts(self) -> frozenset[str] | None:
         """The texts of written prompts that the character still has; None where its file is no use."""
-        try:
-            kept = Library(self.settings).additional(self.rules.constitution.name)
-        except CoreError:
-            return None
-        return frozenset(text.strip() for texts in kept.by_trait.values() for text in texts)
+        return kept_texts(self.run, self.settings)
 
 
 def judge_of(run: Run, sources: Sources, job: PairJob, settings: Settings) -> RunJudge:
@@ -85,7 +85,7 @@ def judge_of(run: Run, sources: Sources, job: PairJob, settings: Settings) -> Ru
     told = [rules.constitution.content_hash, list(rules.teacher_names), rules.max_length]
     fingerprint = content_hash([*told, by_usage, own is lengths.estimate_count, _code()])
     stamp = content_hash(_few_shot_looks(settings, rules.constitution.name))
-    return RunJudge(rules, settings, sources.student.slug, by_usage, fingerprint, stamp)
+    return RunJudge(run, rules, settings, sources.student.slug, by_usage, fingerprint, stamp)
 
 
 def index_path(run: Run, sources: Sources) -> Path:
@@ -114,6 +114,7 @@ def _few_shot_looks(settings: Settings, name: str) -> list[list[str | int]]:
     shelf = Library(settings).shelf
     files = [shelf.own_path("few-shot", name, ending) for ending in (".jsonl", ACCEPTED)]
     files.append(shelf.shipped_path("few-shot", name, ".jsonl"))
+    files.append(play_log(settings, "added-prompts", name).path)
     return [[str(path), *_look(path)] for path in files]
 
 

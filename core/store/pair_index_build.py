@@ -42,6 +42,7 @@ class Judge(Protocol):
     fingerprint: str
     removed_stamp: str
     counts_by_usage: bool
+    written: tuple[str, ...]
 
     def join(
         self,
@@ -202,7 +203,10 @@ class Slice:
 
     def _mark_removed(self) -> None:
         kept = self.judge.kept_prompts()
-        rows = self.db.execute("SELECT id, text, removed FROM prompts WHERE source = 'few-shot'").fetchall()
+        marks = ",".join("?" * len(self.judge.written))
+        rows = self.db.execute(
+            f"SELECT id, text, removed FROM prompts WHERE source IN ({marks})", self.judge.written
+        ).fetchall()
         for prompt, text, before in rows:
             now = int(kept is not None and text not in kept)
             if now != before:
@@ -279,16 +283,16 @@ class Slice:
             if line.row is None:
                 continue
             prompt = Prompt(**line.row)
-            gone = int(prompt.source == "few-shot" and kept is not None and prompt.text not in kept)
+            written = prompt.source in self.judge.written
+            gone = int(written and kept is not None and prompt.text not in kept)
             row = (prompt.id, prompt.text, prompt.trait, prompt.source, gone)
             if self.db.execute("SELECT * FROM prompts WHERE id = ?", (prompt.id,)).fetchone() == row:
                 continue
             self.db.execute("INSERT OR REPLACE INTO prompts VALUES (?, ?, ?, ?, ?)", row)
             self._dirty("prompt = ?", (prompt.id,))
 
-    @staticmethod
-    def _has_written(lines: list[Line]) -> bool:
-        return any(line.row is not None and line.row.get("source") == "few-shot" for line in lines)
+    def _has_written(self, lines: list[Line]) -> bool:
+        return any(line.row is not None and line.row.get("source") in self.judge.written for line in lines)
 
     def _take_plan(self, lines: list[Line]) -> None:
         n = self._planned()
