@@ -67,6 +67,7 @@ class Proposals:
     summary: str = ""
     items: tuple[Proposal, ...] = ()
     unused: tuple[Unused, ...] = ()
+    assistant_name: str = ""
 
     @property
     def traits(self) -> list[Proposal]:
@@ -95,15 +96,14 @@ class Proposals:
         for item in kept:
             trait = dict(item.whole) or {"id": new_trait_id(item.text, taken), "questions": []}
             taken.add(str(trait.get("id")))
-            traits.append({**trait, "trait": item.text.strip()})
+            traits.append({**trait, "trait": item.text})
         value = {
             "name": self.name,
-            "summary": self.summary.strip(),
+            **({"assistant_name": self.assistant_name} if self.assistant_name else {}),
+            "summary": self.summary if self.summary.strip() else "",
             "traits": traits,
             "exchanges": [
-                {"user": item.user.strip(), "assistant": item.text.strip()}
-                for item in self.exchanges
-                if item.keep
+                {"user": item.user, "assistant": item.text} for item in self.exchanges if item.keep
             ],
         }
         return parse(value, source=self.name)
@@ -115,7 +115,8 @@ def proposals_of(value: object, source: str) -> Proposals:
     try:
         items = tuple(Proposal(**item) for item in fields["items"])
         unused = tuple(Unused(**one) for one in fields["unused"])
-        head = {name: str(fields[name]) for name in ("name", "origin", "spec", "summary")}
+        texts = ("name", "origin", "spec", "summary", "assistant_name")
+        head = {name: str(fields.get(name, "")) for name in texts}
         return Proposals(**head, items=items, unused=unused)
     except (KeyError, TypeError) as error:
         problem = Problem("", f"holds no proposals ({error}); bring the character in again.")

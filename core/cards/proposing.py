@@ -64,7 +64,7 @@ GREETED = "Hello!"
 
 # A list under one of these names, as a sentence.
 _AS_SENTENCE = {
-    ("personality", "mind", "traits", "trait", "character", "temperament"): "I am {}.",
+    ("personality", "mind", "traits", "trait", "temperament"): "I am {}.",
     ("likes", "loves", "like", "interests", "hobbies", "enjoys"): "I like {}.",
     ("dislikes", "hates", "dislike"): "I dislike {}.",
     ("fears", "fear"): "I am afraid of {}.",
@@ -76,8 +76,8 @@ _AS_SENTENCE = {
     ("quirks", "habits", "quirk", "habit", "mannerisms"): "This is a habit of mine: {}.",
 }
 _LABELS = _set(
-    "name age gender sex species race height weight appearance body features looks clothes clothing "
-    "outfit attire hair eyes skin birthday sexuality nationality ethnicity location setting genre tags "
+    "character name age gender sex species race height weight appearance body features looks clothes "
+    "clothing outfit attire hair eyes skin birthday sexuality nationality ethnicity location setting genre tags "
     "type category alias aliases nickname relationship relationships backstory"
 )
 
@@ -114,7 +114,9 @@ def _of_whole(card: Card, origin: str) -> Proposals:
         Proposal(0, "exchange", one.assistant, one.assistant, "exchange", user=one.user)
         for one in whole.exchanges
     ]
-    return Proposals(whole.name, origin, card.spec, whole.summary, tuple(without_repeats(items)))
+    numbered = tuple(replace(item, id=number) for number, item in enumerate(items))
+    assistant = whole.assistant_name or ""
+    return Proposals(whole.name, origin, card.spec, whole.summary, numbered, (), assistant)
 
 
 def _ticked(items: list[Proposal]) -> list[Proposal]:

@@ -159,7 +159,8 @@ def _ignored(fields: Mapping[str, Any]) -> Iterator[Unused]:
     for name, reason in WORDS.items():
         said = fields.get(name)
         if said:
-            text = said if isinstance(said, str) else ", ".join(map(str, cast("list[Any]", said)))
+            listed = cast("list[Any]", said) if isinstance(said, list) else [said]
+            text = ", ".join(map(str, listed))
             yield Unused(text[:300], name, reason)
 
 
@@ -189,7 +190,7 @@ def from_yaml(text: str, *, source: str) -> Card:
     if isinstance(fields.get("traits"), list) and "name" in fields and "exchanges" in fields:
         whole = parse(fields, source=source)
         return Card(whole.name, "YAML", whole=whole)
-    if any(name in fields for name in SIGNS) or "spec" in fields:
+    if any(isinstance(fields.get(name), str) for name in SIGNS) or "spec" in fields:
         return card_of(fields, source=source)
     texts = {name: "\n".join(_leaves(one)) for name, one in fields.items() if name != "name"}
     kept = {name: one for name, one in texts.items() if one.strip()}

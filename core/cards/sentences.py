@@ -48,20 +48,19 @@ def entries(text: str) -> list[Entry]:
 
 
 def _without_wpp(text: str) -> tuple[str, list[Entry]]:
-    found = [
-        Entry(match[1], tuple(re.findall(r'"([^"]*)"', match[2])), match[0])
-        for match in _WPP.finditer(text)
-    ]
+    every = _WPP.finditer(text)
+    found = [Entry(match[1], tuple(re.findall(r'"([^"]*)"', match[2])), match[0]) for match in every]
     if not found:
         return text, []
     kept = [Entry(one.label, tuple(filter(str.strip, one.values)), one.source) for one in found]
-    rest = re.sub(
-        r"[\[\]]|(?<!\{)\{(?!\{)|(?<!\})\}(?!\})|\bcharacter\(\"[^\"]*\"\)",
-        " ",
-        _WPP.sub(" ", text),
-        flags=re.IGNORECASE,
-    )
+    rest = "\n".join(_rest_of(line) for line in text.split("\n"))
     return rest, [one for one in kept if one.values]
+
+
+def _rest_of(line: str) -> str:
+    """What is left of a line without its lists, and without the brackets around them."""
+    rest = _WPP.sub(" ", line)
+    return re.sub(r"[\[\]{}]", " ", rest) if rest != line or not re.search(r"\w", line) else line
 
 
 def _plist(inner: str) -> Iterator[Entry]:
