@@ -57,6 +57,7 @@ PAGES = {
     ],
     "Work": [
         st.Page("views/jobs.py", title="Jobs", icon=":material/pending_actions:"),
+        st.Page("views/share.py", title="Share", icon=":material/ios_share:"),
     ],
     "Settings": [
         st.Page("views/settings.py", title="Engines and keys", icon=":material/key:"),
