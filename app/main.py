@@ -33,6 +33,7 @@ PAGES = {
         st.Page("views/home.py", title="Home", icon=":material/home:", default=True),
         st.Page("views/characters.py", title="Characters", icon=":material/groups:"),
         st.Page("views/draft.py", title="New character", icon=":material/person_add:"),
+        st.Page("views/bring_in.py", title="Bring in a character", icon=":material/upload_file:"),
     ],
     "Character": [
         st.Page("views/overview.py", title="Overview", icon=":material/account_tree:"),
