@@ -1,0 +1,59 @@
+"""Share: hand a character on as a file, bring one in, give its pairs to a trainer or to everybody."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from app.launch import active_job
+from app.share_bundle import PAGE, draw_bring_in, draw_make
+from app.sidebar import title_of
+from app.widgets import command, page_head, standing_complaint
+
+SUBJECTS = ("bundle-import",)
+
+
+def draw_trainers() -> None:
+    """Where pairs become files for other trainers."""
+    st.subheader("Give its pairs to a trainer", anchor=False)
+    st.caption("Together, OpenRLHF, TRL, LLaMA-Factory, or a table for a spreadsheet; accepted pairs only.")
+    st.button(
+        "Choose pairs and a format",
+        key="to-pairs",
+        icon=":material/compare_arrows:",
+        on_click=state.request_page,
+        args=("views/pairs.py",),
+    )
+
+
+def parts(name: str) -> None:
+    """Everything under the title; drawn anew while a job runs."""
+    words = draw_make(name)
+    draw_bring_in()
+    draw_trainers()
+    command([words, ["bundle", "import", "FILE"]])
+    if state.flag("share-live") != something_runs(name):
+        state.set_flag("share-live", something_runs(name))
+        st.rerun()
+
+
+def something_runs(name: str) -> bool:
+    """Whether a job of this page is under way."""
+    return any(active_job(subject) for subject in (f"bundle:{name}", f"upload:{name}", *SUBJECTS))
+
+
+def page() -> None:
+    """The whole page."""
+    name = state.character()
+    page_head("Share", f"{title_of(name)} leaves this computer, or somebody new comes in." if name else "")
+    standing_complaint(PAGE)
+    if name is None:
+        st.markdown("There is no character yet. Bring one in, or write one first.")
+        draw_bring_in()
+        return
+    live = something_runs(name)
+    state.set_flag("share-live", live)
+    st.fragment(parts, run_every=1.0 if live else None)(name)
+
+
+page()
