@@ -25,13 +25,12 @@ from app.job_figures import reason_in_words
 from app.launch_quote import sentence_case
 from app.widgets import plain
 from app.wording import ago, counted, duration
+from core import csv_safe
 from core.charts.words import named
 from core.constitution import Constitution
 from core.evaluation.results import Cell, EvalResult, with_interval
 from core.stages.evals.gate import present
 from core.store.runs import Run
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def draw_result(about: About, name: str, constitution: Constitution) -> Kept | None:
@@ -206,13 +205,8 @@ def csv_of(cells: Sequence[Cell]) -> bytes:
     writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(names)
     for cell in cells:
-        writer.writerow([safe(getattr(cell, name)) for name in names])
+        writer.writerow([csv_safe.value(getattr(cell, name)) for name in names])
     return out.getvalue().encode()
-
-
-def safe(value: Any) -> Any:
-    """A field with an apostrophe before it where a spreadsheet would calculate it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def jsonl_of(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -2,9 +2,10 @@
 
     cell("=1+1")    "'=1+1"        cell(" ＝1+1")    "' ＝1+1"        cell("Arr!")    "Arr!"
 
-A spreadsheet runs a cell that begins with = + - @, a tab or a carriage return (OWASP, "CSV injection").
-Some look past spaces and quotes, and East Asian ones read the full-width signs alike. Such a cell gets an
-apostrophe in front, which spreadsheets show as plain text; `plain` takes it away again.
+A spreadsheet runs a cell that begins with = + - @, a tab or a carriage return (OWASP, "CSV injection");
+| and % have started programs as well. Some look past spaces and quotes, and East Asian ones read the
+full-width signs alike. Such a cell gets an apostrophe in front, which spreadsheets show as plain text;
+`plain` takes it away again.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import csv
 import io
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 MARK = "'"
 # A byte order mark: without it Excel reads UTF-8 as something else.
 BEGINNING = "\ufeff"
-_ACTS = "=+-@"
+_ACTS = "=+-@|%"
 _LEADING = "\t\r\n"
 _QUOTES = "'\"`´‘’‚‛“”„‟«»‹›＇＂"
 
@@ -40,6 +42,11 @@ def _is_passed_over(letter: str) -> bool:
 def cell(text: str) -> str:
     """The text as a cell: as it is, or with an apostrophe in front when it might act."""
     return MARK + text if acts(text) else text
+
+
+def value(found: Any) -> Any:
+    """A cell's value: numbers as they are, text as `cell` makes it."""
+    return cell(found) if isinstance(found, str) else found
 
 
 def plain(text: str) -> str:

@@ -12,10 +12,11 @@ import click
 from core.cli.options import data_option, json_option, run_option
 from core.cli.output import Result, finish, say
 from core.cli.pairs import model_label
-from core.cli.review_reads import pairs_of_run
-from core.exports import Destination, Listed, entry_for_llamafactory, groups_of, preview, told_counts
+from core.exports import Destination, entry_for_llamafactory, groups_of, preview, told_counts
 from core.settings import load_settings
+from core.stages.dpo_data import PairJob
 from core.stages.pair_export import Exported, ExportJob, export_pairs, planned_name
+from core.stages.prepare import Scope
 
 
 @click.group("export")
@@ -51,11 +52,13 @@ def export_pairs_verb(
     name: str, run_id: str | None, data: Path | None, as_json: bool, **flags: Any
 ) -> None:
     """The pairs that people kept, swapped or edited, as a file for a trainer or a spreadsheet."""
+    # The index brings numpy, which no other verb should wait for.
+    from core.stages.reviewing import ReviewSource, open_review
+
     settings = load_settings(data=data)
-    run, rows = pairs_of_run(
-        name, run_id, settings, model_label(flags["teacher"]), model_label(flags["student"])
-    )
-    source = Listed(rows)
+    models = PairJob(teacher=model_label(flags["teacher"]), student=model_label(flags["student"]))
+    review = open_review(Scope(name, run_id), models, settings)
+    source, run = ReviewSource(review), review.run
     groups = groups_of(undecided=flags["undecided"], dropped=flags["dropped"])
     job = ExportJob(name, flags["destination"], groups, flags["output"], flags["overwrite"])
     counts = dict(source.counts())
@@ -64,10 +67,12 @@ def export_pairs_verb(
         for row in preview(source, groups):
             say(json.dumps({key: row[key] for key in ("prompt", "chosen", "rejected")}, ensure_ascii=True))
         told = {"counts": counts, "file": planned_name(job, source, date.today())}
-        finish(Result("export pairs", run=run.id, planned=len(rows), more=told), as_json=as_json)
+        finish(Result("export pairs", run=run.id, planned=sum(counts.values()), more=told), as_json=as_json)
     done = export_pairs(job, source, settings, date.today())
     _say_written(done, job.destination)
-    result = Result("export pairs", run=run.id, planned=len(rows), done=done.rows, files=[str(done.path)])
+    result = Result(
+        "export pairs", run=run.id, planned=sum(counts.values()), done=done.rows, files=[str(done.path)]
+    )
     result.more = {"counts": counts, "left_out": dict(done.left_out)}
     finish(result, as_json=as_json)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from core import csv_safe
 from core.errors import RunError
 from core.evaluation.rating_measures import measured, rows_of
 from core.evaluation.ratings import QUESTIONS, Duel, Vote
@@ -191,8 +192,6 @@ COLUMNS = (
     "outcome",
     "pair",
 )
-# A spreadsheet takes a cell that begins so for a formula, whoever wrote it.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 def export_votes(run: Run, path: Path) -> int:
@@ -215,16 +214,9 @@ def votes_csv(run: Run) -> str:
         for row in rated(run, question, material).rows:
             about = (row["group"], question, row["pair"], row["sample"])
             full = row | {"question": question, "rater": row["group"], "at": times.get(about, 0.0)}
-            writer.writerow([harmless_cell(full[name]) for name in COLUMNS])
+            writer.writerow([csv_safe.value(full[name]) for name in COLUMNS])
     return page.getvalue()
 
 
 def _times(run: Run) -> dict[tuple[str, str, str, int], float]:
     return {(vote.rater, vote.question, *vote.place): vote.at for vote in votes_of(run)}
-
-
-def harmless_cell(value: Any) -> Any:
-    """Text that a spreadsheet shows and does not run."""
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
