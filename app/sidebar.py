@@ -1,4 +1,4 @@
-"""The sidebar under the page list: which character, whether it is saved, what runs."""
+"""The sidebar above the page list: which character, whether it is saved, what runs."""
 
 from __future__ import annotations
 
