@@ -1,4 +1,4 @@
-"""The proposals of one card as a page: each trait beside the sentence it comes from, ticked and editable."""
+"""What one card offers: each trait beside the sentence it comes from, ticked and edited at will."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import streamlit as st
 from app import state
 from app.import_actions import make, open_one, put_aside, reword, set_head, tick, tick_all
 from app.reads import library
-from app.widgets import PARAGRAPH, answer_text, plain
+from app.widgets import answer_text, plain
 from core.cards import Proposal, Proposals
 from core.diff import Span
 
@@ -150,6 +150,3 @@ def not_used(found: Proposals) -> None:
         for one in found.unused:
             st.caption(plain(f"{one.field}: {one.reason}."))
             quoted(one.source)
-
-
-__all__ = ["PARAGRAPH", "draw_proposals"]

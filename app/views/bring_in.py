@@ -1,4 +1,4 @@
-"""Bring in a character: a card, a YAML file or a biography, read sentence by sentence, chosen by a person."""
+"""Bring in a character: a card, a YAML file or a biography, read sentence by sentence."""
 
 from __future__ import annotations
 
