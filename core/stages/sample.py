@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from core.constitution import Constitution, parse_json
 from core.errors import RunError
@@ -128,7 +128,7 @@ def _forget_folders(where: Settings, folder: str) -> None:
     for path in Path(folder).rglob("*.json"):
         value: Any = read_json(path)
         if folder in json.dumps(value):
-            write_json(path, renamed(cast("Any", value), {}))
+            write_json(path, renamed(value, {}))
     for path in where.data_path.rglob(".*.lock"):
         path.unlink()
 

@@ -79,8 +79,9 @@ def _unpack(settings: Settings, packed: zipfile.ZipFile) -> None:
     members = [member for member in packed.infolist() if not member.is_dir()]
     if len(members) > MOST_FILES or sum(member.file_size for member in members) > MOST_BYTES:
         raise RunError("The sample is larger than it can be; get the shipped one back.")
+    places = {member.filename: _place(settings, member.filename) for member in members}
     for member in sorted(members, key=lambda one: one.filename == CHARACTER):
-        path = _place(settings, member.filename)
+        path = places[member.filename]
         write_atomic(path, packed.read(member))
         # Pages say when something was made by the file's time: it is the maker's, not this minute.
         made = calendar.timegm((*member.date_time, 0, 0, 0))
