@@ -1,4 +1,4 @@
-"""What the Traits and Exchanges pages share: head, conflict, check, next step, command."""
+"""What the Traits, Exchanges and Versions pages share: head, conflict, check, next step, command."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ from app.state.redo import last_redo
 from app.widgets import command, next_step, page_head, plain
 from core.errors import CoreError
 
+Words = Callable[[str], list[list[str]]]
 
-def character_page(caption: str, draw: Callable[[Open], None]) -> None:
-    """A page about the chosen character: its name, what is wrong if anything, then `draw`."""
+
+def character_page(caption: str, draw: Callable[[Open], None], words: Words | None = None) -> None:
+    """A page about the chosen character: its name, what is wrong if anything, then `draw`.
+
+    `words` gives the commands that do the same in a shell.
+    """
     name = state.character()
     if name is None:
         st.info("There is no character yet. Make one on the Characters page.")
@@ -35,7 +40,7 @@ def character_page(caption: str, draw: Callable[[Open], None]) -> None:
     draw_failures(name)
     draw_conflict(name)
     draw(opened)
-    command(["constitution", "check", name])
+    command(words(name) if words else ["constitution", "check", name])
 
 
 def head(opened: Open, caption: str) -> None:

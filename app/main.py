@@ -39,6 +39,7 @@ PAGES = {
         st.Page("views/overview.py", title="Overview", icon=":material/account_tree:"),
         st.Page("views/traits.py", title="Traits", icon=":material/edit_note:"),
         st.Page("views/exchanges.py", title="Exchanges", icon=":material/forum:"),
+        st.Page("views/versions.py", title="Versions", icon=":material/history:"),
         st.Page("views/switchboard.py", title="Switchboard", icon=":material/tune:"),
     ],
     "Data": [
@@ -47,6 +48,7 @@ PAGES = {
     ],
     "Train": [
         st.Page("views/trial.py", title="Try it now", icon=":material/bolt:"),
+        st.Page("views/plan.py", title="Plan and price", icon=":material/receipt_long:"),
         st.Page("views/train.py", title="Train", icon=":material/model_training:"),
     ],
     "Check": [

@@ -28,6 +28,9 @@ SPARE = 50
 
 MAX_NAME, MAX_REMARK = 80, 500
 
+FOUND_FIRST = "before the first change here"
+FOUND_LATER = "changed outside the studio"
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -102,6 +105,15 @@ class History:
                 append_rows(path, [row])
                 return
         self._record_and_drop_old(name, path, row)
+
+    def record_found(self, name: str, data: bytes) -> None:
+        """Keep what is on disk before it is written over, unless a version holds it. Under the lock."""
+        revision = revision_of(data)
+        if _tail(self.shelf.own_path(".history", name, ".jsonl"))[1] == revision:
+            return
+        rows = self._rows(name)
+        if all(row["revision"] != revision for row in rows):
+            self.record(name, data, FOUND_LATER if rows else FOUND_FIRST)
 
     def _record_and_drop_old(self, name: str, path: Path, row: Row) -> None:
         rows, names = self._rows(name), self._names(name)

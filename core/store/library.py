@@ -159,7 +159,7 @@ class Library:
             if before is None or not _says(before, constitution):
                 # History first: should the file then fail, the text is still kept somewhere.
                 if before is not None:
-                    self._history.record(name, before, "before the first change here")
+                    self._history.record_found(name, before)
                 self._history.record(name, data, note, who)
                 write(self.shelf.own_path("hand-written", name), data)
             return self.load(name)

@@ -174,6 +174,15 @@ def test_an_unfinished_state_can_be_kept_among_the_versions(library: Library) ->
     assert newest.value == value and newest.version.note.startswith("unfinished")
 
 
+def test_a_file_changed_outside_is_kept_before_it_is_written_over(library: Library) -> None:
+    save(library, "One.")
+    path = library.load("pirate").path
+    path.write_text(path.read_text().replace("One.", "By hand."))
+    save(library, "Two.")
+    notes = [version.note for version in library.history("pirate")]
+    assert notes == ["", "changed outside the studio", "", "before the first change here"]
+
+
 # ---- sittings
 
 
