@@ -8,12 +8,15 @@ from app import state
 from app.draft_actions import keep_all, put_aside, show_again, toggle_exchange, toggle_trait
 from app.widgets import plain
 from app.wording import counted
+from app.writer import shown_model
 from core.drafting.replies import Draft, Proposed
+from core.records import content_hash
 from core.store.drafting import Drafting
 
 OWN = (
     "Made by rule from what you wrote, without a model. Your words stand under each trait; edit them later."
 )
+INDENT = "&emsp;&ensp;&thinsp;"
 NOTHING = "Nothing could be made of it yet. Write a sentence or two more under Describe."
 
 
@@ -23,7 +26,7 @@ def draw_draft(one: Drafting, draft: Draft, id: str, kept: set[str]) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(gap=None):
                 st.subheader(plain(draft.angle), anchor=False)
-                st.caption(plain(f"By {draft.by}") if draft.by else OWN)
+                st.caption(plain(f"By {shown_model(draft.by)}") if draft.by else OWN)
             _draw_buttons(one, draft, id)
         if draft.summary and draft.by:
             st.markdown(f"*{plain(draft.summary)}*")
@@ -73,25 +76,29 @@ def _draw_trait(
     one: Drafting, draft: Draft, id: str, trait: Proposed, kept: set[str], *, with_questions: bool
 ) -> None:
     key = state.seeded(f"keep:{one.id}:{id}:{trait.id}", trait.id in kept)
-    st.checkbox(plain(trait.trait), key=key, on_change=toggle_trait, args=(one.id, trait, draft.angle, key))
-    below = [f"From “{plain(trait.source)}”"] if trait.source else []
+    below = [f"from “{plain(trait.source)}”"] if trait.source else []
     if with_questions:
         below += [f"– {plain(question)}" for question in trait.questions]
-    if below:
-        st.caption("  \n".join(below))
+    with st.container(gap=None):
+        st.checkbox(
+            plain(trait.trait), key=key, on_change=toggle_trait, args=(one.id, trait, draft.angle, key)
+        )
+        if below:
+            st.caption("  \n".join(f"{INDENT}{line}" for line in below))
 
 
 def _draw_exchange(one: Drafting, id: str, turns: tuple[str, str]) -> None:
     """An example of how it speaks, with its box."""
     user, answer = turns
-    key = state.seeded(f"example:{one.id}:{id}:{hash(turns)}", turns in one.exchanges)
-    st.checkbox(
-        f"Example: {plain(' '.join(user.split()))}",
-        key=key,
-        on_change=toggle_exchange,
-        args=(one.id, turns, key),
-    )
-    st.caption(plain(answer))
+    key = state.seeded(f"example:{one.id}:{id}:{content_hash(list(turns))[:12]}", turns in one.exchanges)
+    with st.container(gap=None):
+        st.checkbox(
+            f"Example: {plain(' '.join(user.split()))}",
+            key=key,
+            on_change=toggle_exchange,
+            args=(one.id, turns, key),
+        )
+        st.caption(f"{INDENT}{plain(' '.join(answer.split()))}")
 
 
 def _draw_unusable(draft: Draft, id: str) -> None:

@@ -24,7 +24,7 @@ def draw_mix(one: Drafting) -> None:
     st.button(
         "Make the character",
         key=f"make-character:{one.id}",
-        type="primary",
+        type="primary" if one.kept else "secondary",
         icon=":material/person_add:",
         width="stretch",
         disabled=not one.kept or name in taken,
@@ -69,6 +69,8 @@ def _told(one: Drafting) -> str:
         return f"{line} About ten give a character more than one note; you can add more later."
     if len(one.kept) > GOOD[1]:
         return f"{line} About ten are remembered; more drown each other out."
+    if not one.exchanges:
+        return f"{line} An example or two would let even a small model catch the voice."
     return f"{line} It opens on the Traits page, where every word can be changed."
 
 

@@ -10,6 +10,7 @@ from app import state
 from app.editor import Open, change
 from app.reads import settings
 from app.widgets import answer_text, plain
+from app.writer import shown_model
 from core.diff import Span, word_spans
 from core.drafting.proposals import FROM_WORDS, Proposal, apply, standing
 from core.editing import position
@@ -83,7 +84,7 @@ def _draw_by(proposal: Proposal) -> None:
     """Who worded it, in words and an icon."""
     own = proposal.by == FROM_WORDS
     icon = ":material/edit:" if own else ":material/stylus:"
-    st.badge(plain(f"from {proposal.by}"), icon=icon, color="gray")
+    st.badge(plain(f"from {shown_model(proposal.by)}"), icon=icon, color="gray")
 
 
 def _draw_difference(opened: Open, proposal: Proposal) -> None:

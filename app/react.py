@@ -79,7 +79,7 @@ def _draw_way(run: Run, row: ROW) -> Kind:
         required=True,
         label_visibility="collapsed",
     )
-    return next((kind for kind in KINDS if kind == chosen), "critique")
+    return KINDS[KINDS.index(chosen)] if chosen in KINDS else "critique"
 
 
 def _draw_words(name: str, run: Run, row: ROW, kind: Kind) -> None:

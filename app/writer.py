@@ -48,7 +48,7 @@ class Writer:
     @property
     def title(self) -> str:
         """Its name, for a sentence."""
-        return self.model.full if self.model else self.typed
+        return shown_model(self.model.full if self.model else self.typed)
 
     def price(self, calls: Sequence[Call], replies: Replies) -> str:
         """What these calls take, in a sentence, before anything is sent."""
@@ -58,10 +58,18 @@ class Writer:
         size = size_of(calls, replies, self.model, self.engine, price)
         if not size.missing:
             return "It is there already; nothing would be sent."
+        times = "One call" if size.missing == 1 else f"{size.missing} calls"
+        if price is None:
+            return f"{times} to {self.title}. Its price is unknown: add it under Engines and keys."
         low, high = size.cost or (0.0, 0.0)
-        times = "one call" if size.missing == 1 else f"{size.missing} calls"
         took = f", about {size.missing * SECONDS_A_CALL} seconds" if self.model.provider == "local" else ""
-        return f"{times.capitalize()} to {self.title}{took}: {estimate_words(low, high, price)}."
+        return f"{times} to {self.title}{took}: {estimate_words(low, high, price)}."
+
+
+def shown_model(name: str) -> str:
+    """A model's name for people: of a bare address, the model and where it answers, and no link."""
+    address, sign, model = name.partition("#")
+    return f"{model} at {address.partition('://')[2].partition('/')[0]}" if sign else name
 
 
 def writer() -> Writer:

@@ -18,6 +18,7 @@ TOO_LONG = "is longer than two sentences"
 CATCH_PHRASE = "is a catch-phrase to repeat, not a way to be"
 A_QUESTION = "is a question"
 TOO_SHORT = "says too little"
+TALK = "talks about the answer and not about the character"
 ABOUT_A_MODEL = "speaks of being a machine"
 UNPRINTABLE = "holds a sign that no text should have"
 
@@ -28,6 +29,11 @@ _SCRIPTED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _SAY = re.compile(r"\bI (?:like to |often |always )?say[,:]? ?[\"“‘][^\"”’]{2,80}[\"”’]", re.IGNORECASE)
+_TALK = re.compile(
+    r"\bI (?:hope|have (?:written|tried)|can (?:also )?(?:add|write))\b[^.]{0,60}\b(?:descriptions?|"
+    r"sentences|traits|list|draft|helps|constitution)\b|\blet me know\b",
+    re.IGNORECASE,
+)
 _MACHINE = re.compile(
     r"\b(?:language model|as an ai|i am an ai|large language|chatbot|my training data)\b", re.IGNORECASE
 )
@@ -44,6 +50,8 @@ def reason_against(text: str) -> str | None:
         return FIRST_PERSON
     if _SCRIPTED.search(text) or _SAY.search(text):
         return CATCH_PHRASE
+    if _TALK.search(text):
+        return TALK
     if _MACHINE.search(text):
         return ABOUT_A_MODEL
     return _shape(text)

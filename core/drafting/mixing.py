@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from core.constitution import Constitution, new_trait_id, parse
+from core.drafting.everyday import A_TRAIT, everyday_questions
 from core.drafting.first_person import tidy
 from core.drafting.own_words import MANNERS
 from core.drafting.replies import Proposed
@@ -27,9 +28,14 @@ _STOP = frozenset(
 def mixed(
     name: str, summary: str, kept: Sequence[Proposed], exchanges: Iterable[tuple[str, str]] = ()
 ) -> Constitution:
-    """The character made of kept traits, in their order. Raises ConstitutionError with every problem."""
-    taken: set[str] = set()
-    traits = [_trait(trait, taken) for trait in without_repeats(kept)]
+    """The character made of kept traits, in their order, five questions each.
+
+    Raises ConstitutionError with every problem.
+    """
+    ids: set[str] = set()
+    asked: list[str] = [question for trait in kept for question in trait.questions]
+    first: set[str] = set()
+    traits = [_trait(trait, ids, first, asked) for trait in without_repeats(kept)]
     value = {
         "name": name,
         "summary": summary.strip(),
@@ -44,11 +50,18 @@ def without_repeats(kept: Iterable[Proposed]) -> list[Proposed]:
     return list({text_key(trait.trait): trait for trait in reversed(list(kept))}.values())[::-1]
 
 
-def _trait(trait: Proposed, taken: set[str]) -> dict[str, object]:
-    id = new_trait_id(trait.trait, taken)
-    taken.add(id)
-    questions = list({text_key(question): question for question in trait.questions}.values())
-    return {"id": id, "trait": trait.trait.strip(), "questions": questions}
+def _trait(trait: Proposed, ids: set[str], first: set[str], asked: list[str]) -> dict[str, object]:
+    """A trait for the file: questions of a trait before it are left to that one, everyday ones fill up."""
+    id = new_trait_id(trait.trait, ids)
+    ids.add(id)
+    own: list[str] = []
+    for question in trait.questions:
+        if text_key(question) not in first:
+            own.append(question)
+            first.add(text_key(question))
+    more = everyday_questions(trait.trait, taken=asked, count=max(0, A_TRAIT - len(own)))
+    asked += more
+    return {"id": id, "trait": trait.trait.strip(), "questions": [*own, *more]}
 
 
 def proposed_name(description: str, taken: Collection[str]) -> str:

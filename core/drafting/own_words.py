@@ -20,6 +20,8 @@ from core.drafting.replies import Draft, Proposed
 from core.texts import text_key
 
 NO_RULE = "no rule turns these words into a sentence that begins with I; write it yourself"
+NEARLY = "says nearly the same as a trait above"
+NEARLY_ALL = 0.8
 OWN_WORDS = "From your own words"
 
 # A word that people describe characters with → what it looks like in an answer.
@@ -131,18 +133,27 @@ def _unused(question: Clarifying, answer: Answer, said: Iterable[Sentence]) -> l
 def _proposed(found: Iterable[Sentence], lost: list[tuple[str, str]]) -> tuple[Proposed, ...]:
     """The sentences as traits with five questions each, no question twice; repeats go to `lost`."""
     taken: list[str] = []
-    seen: set[str] = set()
     traits: list[Proposed] = []
     for text, source, kinds in found:
-        reason = "says the same as a trait above" if text_key(text) in seen else reason_against(text)
+        reason = NEARLY if _nearly_said(text, traits) else reason_against(text)
         if reason:
             lost.append((text, reason))
             continue
-        seen.add(text_key(text))
         questions = everyday_questions(text, kinds, taken=taken)
         taken += questions
         traits.append(Proposed(text, questions, source))
     return tuple(traits)
+
+
+def _nearly_said(text: str, traits: Iterable[Proposed]) -> bool:
+    """Whether nearly all words of the shorter of two sentences stand in the other."""
+    mine = _words(text)
+    others = (_words(trait.trait) for trait in traits)
+    return any(len(mine & other) >= NEARLY_ALL * min(len(mine), len(other)) for other in others)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text_key(text)))
 
 
 def pieces(description: str) -> list[str]:
