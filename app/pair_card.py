@@ -7,163 +7,179 @@ from typing import Any
 import streamlit as st
 
 from app import state
-from app.widgets import answer_text, plain
-from core.diff import Span, differing_share, word_spans
-from core.errors import CoreError
-from core.store.decisions import Decision, Verdict, decide
-from core.store.runs import Run
+from app.pair_address import show_pair
+from app.pair_decide import (
+    Drawn,
+    close_editor,
+    drop,
+    editing,
+    keep_typing,
+    keys_on,
+    open_editor,
+    reason_key,
+    save_edit,
+    settle,
+    switch_keys,
+    take_back,
+    typed,
+    typed_key,
+)
+from app.pair_reads import Pairs
+from app.pair_sides import draw_sides, draw_why
+from app.react import draw_react
+from app.state.person import person
+from app.state.review import shown_now
+from app.widgets import plain
+from core.pair_edits import Decision, can_be, keeping
+from core.records import content_hash
+from core.store.lines import Row
+from core.store.pair_index import View
 
-# From here on marks would cover nearly everything and tell nothing.
-MOSTLY_DIFFERENT = 0.6
 REASONS = ("not in character", "not helpful", "wrong", "too much", "unpleasant")
+VERDICTS = {"keep": "Kept", "swap": "Swapped", "edit": "Edited"}
+HELP = """\
+← → previous, next  
+1 keep · 2 swap sides · 3 drop  
+E edit the chosen answer · U undo  
+N next pair that nobody decided
+
+Keys rest while you type, and a key that comes before a pair can have been read is not counted."""
 
 
-def draw_pair(run: Run, rows: list[dict[str, Any]]) -> None:
-    """The pair at the remembered place. Buttons come first, so that they stay put from pair to pair."""
-    place = place_of(run, rows)
-    row = rows[place]
-    with st.container(border=True):
-        arrows(run, row, place, len(rows))
-        following = rows[min(place + 1, len(rows) - 1)]["id"]
-        verdict_buttons(run, row, following)
-        st.markdown(f"**{plain(row['text'])}**")
-        sides(row)
+def draw_pair(name: str, pairs: Pairs, view: View, wished: str) -> str:
+    """The pair of the address, or the first; returns its id. Buttons come first, so that they stay put."""
+    place = view.position(wished) if wished else 0
+    if place is None:
+        # It has left the filter or never was in it: what stands where it would be comes next.
+        place = view.place_after(wished)
+    n = view.at(place)
+    row = pairs.index.row(n)
+    if row is None:
+        st.caption("The files of this run are being written anew; the pair is back in a moment.")
+        return wished
+    around = view.ids(max(0, place - 1), place + 2)
+    before = around[0] if place else row["id"]
+    after = around[-1] if place < len(view) - 1 else row["id"]
+    drawn = Drawn(
+        pairs.run, row["id"], after, f"{row['id']}-{content_hash([row['id'], view.revision])[:8]}"
+    )
+    with st.container(border=True, key="pair"):
+        draw_arrows(drawn, view, place, before)
+        draw_verdicts(drawn, row)
+        draw_state(row)
+        st.markdown(f"**{plain(row['text'][:4000])}**")
+        if editing(row["id"]):
+            draw_editor(drawn, row)
+        draw_sides(row, pairs.rules)
+        draw_why(name, pairs, row, n)
+        draw_reaction(name, pairs, row)
+    shown_now(row["id"])
+    return row["id"]
 
 
-def place_of(run: Run, rows: list[dict[str, Any]]) -> int:
-    """Where the remembered pair stands among the rows shown.
-
-    After a decision that is the pair that came next, found by its id: the decided one may have left
-    the filter, and everything behind it has moved up.
-    """
-    wished = state.next_pair(run.id)
-    ids = [row["id"] for row in rows]
-    if wished in ids:
-        state.go_to(f"pair:{run.id}", ids.index(wished))
-    state.set_next_pair(run.id, None)
-    return min(state.place(f"pair:{run.id}"), len(rows) - 1)
+def shortcut(key: str) -> str | None:
+    """A button's key, or none while keys are switched off."""
+    return key if keys_on() else None
 
 
-def arrows(run: Run, row: dict[str, Any], place: int, total: int) -> None:
-    """Previous, next, where we are, and what the checks and people said."""
-    name = f"pair:{run.id}"
+def draw_arrows(drawn: Drawn, view: View, place: int, before: str) -> None:
+    """Previous, next, next undecided, where we are, and what the keys do."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Previous",
             icon=":material/arrow_back:",
-            shortcut="Left",
+            shortcut=shortcut("Left"),
             type="tertiary",
-            disabled=place == 0,
-            on_click=state.go_to,
-            args=(name, place - 1),
+            key=f"previous:{drawn.pair}",
+            on_click=show_pair,
+            args=(before,),
         )
         st.button(
             "Next",
             icon=":material/arrow_forward:",
             icon_position="right",
-            shortcut="Right",
+            shortcut=shortcut("Right"),
             type="tertiary",
-            disabled=place >= total - 1,
-            on_click=state.go_to,
-            args=(name, place + 1),
+            key=f"next:{drawn.pair}",
+            on_click=show_pair,
+            args=(drawn.following,),
         )
-        st.caption(f"{place + 1} of {total} · {row['trait'] or 'everyday'}", width="content")
-        with st.container(horizontal=True, horizontal_alignment="right"):
-            badges(row)
+        st.button(
+            "Next undecided",
+            icon=":material/skip_next:",
+            shortcut=shortcut("N"),
+            type="tertiary",
+            key=f"undecided:{drawn.pair}",
+            on_click=show_undecided,
+            args=(view, place),
+        )
+        st.caption(f"{place + 1:,} of {len(view):,}", width="content")
+        with (
+            st.container(horizontal=True, horizontal_alignment="right"),
+            st.popover("Keys", icon=":material/keyboard:", type="tertiary"),
+        ):
+            st.markdown(HELP)
+            key = state.seeded("review-keys", keys_on())
+            st.toggle("Keys decide", key=key, on_change=switch_keys, args=(key,))
 
 
-def badges(row: dict[str, Any]) -> None:
-    """Kept or dropped and why, in words, icon and colour."""
-    if row["dropped"]:
-        reason = f": {row['reason']}" if row["reason"] else ""
-        st.badge(f"Dropped · {plain(row['dropped'] + reason)}", icon=":material/close:", color="red")
+def show_undecided(view: View, place: int) -> None:
+    """Go to the next pair that nobody decided; for callbacks."""
+    found = view.next_undecided(place)
+    if found is None:
+        state.say_once("Every pair of this filter is decided.", ":material/done_all:")
     else:
-        by_hand = " by you" if row["decision"] == "keep" else ""
-        st.badge(f"Kept{by_hand}", icon=":material/check:", color="green")
-    for flag in row["flags"]:
-        if flag != row["dropped"]:
-            st.badge(plain(flag), icon=":material/flag:", color="orange")
+        show_pair(view.ids(found, found + 1)[0])
 
 
-def sides(row: dict[str, Any]) -> None:
-    """Teacher left, student right, words that the other lacks marked where that tells something."""
-    chosen, rejected = row["chosen"] or "", row["rejected"] or ""
-    ours, theirs = word_spans(chosen, rejected), word_spans(rejected, chosen)
-    wished = state.flag("mark-words", differing_share(ours) < MOSTLY_DIFFERENT)
-    left, right = st.columns(2, gap="large")
-    with left:
-        side("Teacher · chosen", ours if wished else [Span(chosen, False)])
-    with right:
-        side("Student · rejected", theirs if wished else [Span(rejected, False)])
-    st.toggle(
-        "Mark words that differ",
-        key=state.seeded("mark", wished),
-        on_change=remember_marking,
-        help="Off by itself where nearly every word differs.",
-    )
-
-
-def remember_marking() -> None:
-    """Keep the person's wish about marks; for callbacks."""
-    state.set_flag("mark-words", bool(state.widget("mark")))
-
-
-def side(label: str, spans: list[Span]) -> None:
-    """One answer under its label."""
-    st.caption(label)
-    if not any(span.text for span in spans):
-        st.caption("No answer yet.")
-        return
-    answer_text(spans)
-
-
-def settle(run: Run, pair: str, verdict: Verdict, reason: str, following: str | None) -> None:
-    """Keep a decision and go on to the next pair; for callbacks."""
-    try:
-        decide(run.folder, Decision(pair, verdict, reason))
-    except CoreError as error:
-        state.complain("pairs", str(error))
-        return
-    state.set_next_pair(run.id, following or pair)
-    if following is not None:
-        state.remember_decision(run.id, pair)
-
-
-def undo(run: Run) -> None:
-    """Take the last decision of this tab back; for callbacks."""
-    pair = state.pop_decision(run.id)
-    if pair is None:
-        state.say_once("Nothing to take back in this tab.", ":material/info:")
-        return
-    settle(run, pair, "undecided", "", None)
-    state.say_once("Decision taken back.", ":material/undo:")
-
-
-def verdict_buttons(run: Run, row: dict[str, Any], following: str) -> None:
-    """Keep, drop with a reason, undo; every button shows its key."""
-    reason_key = f"reason:{row['id']}"
+def draw_verdicts(drawn: Drawn, row: Row) -> None:
+    """Keep, swap, drop with a reason, edit, undo; every button shows its key."""
+    pair, whole, swapped = drawn.pair, can_be("swap", row), row["decision"] == "swap"
+    swap = Decision(pair, "undecided" if swapped else "swap", reviewer=person())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
             "Keep",
             icon=":material/check:",
-            shortcut="1",
-            disabled=not (row["chosen"] and row["rejected"]),
+            shortcut=shortcut("1"),
+            key=f"keep:{pair}",
+            disabled=not whole,
             on_click=settle,
-            args=(run, row["id"], "keep", "", following),
+            args=(drawn, keeping(row, person())),
+        )
+        st.button(
+            "Swap",
+            icon=":material/swap_horiz:",
+            shortcut=shortcut("2"),
+            key=f"swap:{pair}",
+            disabled=not whole,
+            help="Puts them back as they were." if swapped else "The student's answer is the better one.",
+            on_click=settle,
+            args=(drawn, swap),
         )
         st.button(
             "Drop",
             icon=":material/close:",
-            shortcut="3",
+            shortcut=shortcut("3"),
+            key=f"drop:{pair}",
             on_click=drop,
-            args=(run, row["id"], reason_key, following),
+            args=(drawn,),
+        )
+        st.button(
+            "Edit",
+            icon=":material/edit:",
+            shortcut=shortcut("E"),
+            key=f"edit:{pair}",
+            disabled=not whole,
+            help="Write a better answer; the one before becomes the rejected one.",
+            on_click=open_editor,
+            args=(pair,),
         )
         st.selectbox(
             "Why dropped",
             REASONS,
             index=None,
-            key=reason_key,
-            placeholder="Reason, if you like",
+            key=reason_key(pair),
+            placeholder="Why dropped, if you like",
             label_visibility="collapsed",
             accept_new_options=True,
             width=230,
@@ -172,13 +188,73 @@ def verdict_buttons(run: Run, row: dict[str, Any], following: str) -> None:
             "Undo",
             icon=":material/undo:",
             type="tertiary",
-            shortcut="U",
+            shortcut=shortcut("U"),
+            key=f"undo:{pair}",
             # Never greyed out: a key pressed while the page is still being drawn would go unheard.
-            on_click=undo,
-            args=(run,),
+            on_click=take_back,
+            args=(drawn.run,),
         )
 
 
-def drop(run: Run, pair: str, reason_key: str, following: str) -> None:
-    """Drop a pair with the reason beside the button; for callbacks."""
-    settle(run, pair, "drop", state.widget(reason_key) or "", following)
+def draw_state(row: Row) -> None:
+    """Trait, kept or dropped and why, who decided, what the checks say: words, icon and colour."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(plain(row["trait"] or "everyday"), width="content")
+        if row["dropped"]:
+            reason = f": {row['reason']}" if row["reason"] else ""
+            st.badge(f"Dropped · {plain(row['dropped'] + reason)}", icon=":material/close:", color="red")
+        else:
+            word = VERDICTS.get(row["decision"] or "", "Kept by the checks")
+            st.badge(word, icon=":material/check:", color="green")
+        if row["decision"]:
+            st.caption(f"by {plain(row['reviewer'] or 'you')}", width="content")
+        for flag in row["flags"]:
+            if flag != row["dropped"]:
+                st.badge(plain(flag), icon=":material/flag:", color="orange")
+
+
+def draw_editor(drawn: Drawn, row: Row) -> None:
+    """The chosen answer as text to change. What is typed is kept on disk until it is saved."""
+    key = typed_key(drawn.pair)
+    st.text_area(
+        "The chosen answer, as it should be",
+        key=state.seeded(key, typed().text(key) or row["chosen"]),
+        height=220,
+        on_change=keep_typing,
+        args=(drawn.pair,),
+    )
+    rejects = f"rejects:{drawn.pair}"
+    st.segmented_control(
+        "It is better than",
+        ["teacher", "student"],
+        format_func={"teacher": "the teacher's answer", "student": "the student's answer"}.get,
+        default="teacher",
+        required=True,
+        key=rejects,
+    )
+    with st.container(horizontal=True):
+        st.button(
+            "Save the answer",
+            key=f"save:{drawn.pair}",
+            type="primary",
+            icon=":material/check:",
+            on_click=save_edit,
+            args=(drawn, rejects),
+        )
+        st.button(
+            "Leave it as it was",
+            key=f"leave:{drawn.pair}",
+            type="tertiary",
+            on_click=close_editor,
+            args=(drawn.pair,),
+        )
+
+
+def draw_reaction(name: str, pairs: Pairs, row: dict[str, Any]) -> None:
+    """What this answer teaches about the character; folded until somebody wants it."""
+    box = st.expander(
+        "React to this answer", icon=":material/rate_review:", key="pair-react", on_change="rerun"
+    )
+    if box.open:
+        with box:
+            draw_react(name, pairs.run, row)

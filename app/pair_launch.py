@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import streamlit as st
@@ -20,15 +21,19 @@ from app.launch_options import (
     unpriced,
 )
 from app.launch_quote import Quote
-from app.reads import judged_pairs, library, run_of_character
+from app.pair_reads import pairs_of
+from app.reads import library, run_of_character
 from app.sidebar import title_of
 from app.widgets import job_progress, plain
 from app.wording import counted
 from core.errors import CoreError, SettingsError
 from core.names import ModelName, parse_model
+from core.pair_filter import PairFilter
 from core.prices import money
 from core.stages.defaults import PROVIDER
 from core.stages.dpo_data import PairJob
+from core.store.pair_index import Preview
+from core.store.runs import Run
 
 PAGE = "pairs"
 PREVIEW = 4
@@ -249,6 +254,15 @@ def live(name: str, pairs: PairJob) -> None:
         st.rerun()
     job_progress(job, PAGE)
     run = run_of_character(library().load(name).constitution.run_id)
-    rows = judged_pairs(run, pairs)[1] if run else []
-    for row in [row for row in rows if row["chosen"]][-3:]:
-        st.caption(plain(f"{row['text'][:90]} → {row['chosen'][:140]}"))
+    for row in newest(run, pairs):
+        st.caption(plain(f"{row.text[:90]} → {row.chosen[:140]}"))
+
+
+def newest(run: Run | None, job: PairJob) -> list[Preview]:
+    """The pairs that came last, the last below; nothing is said where the list cannot be kept."""
+    with suppress(CoreError):
+        found = pairs_of(run, job)
+        if found is not None:
+            view = found.view(PairFilter())
+            return found.index.previews([int(n) for n in view.places[-3:]])
+    return []

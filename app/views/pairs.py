@@ -2,136 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
-from typing import Any
-
 import streamlit as st
 
 from app import state
-from app.glossary import within
 from app.job_card import draw_ended_badly
 from app.launch import active_job
+from app.lineage_strip import draw_stale_note
+from app.pair_address import is_list, put, shown_pair, wanted
+from app.pair_build import catching_up, draw_catching_up
 from app.pair_card import draw_pair
+from app.pair_export import draw_export
+from app.pair_filters import draw_filters, draw_reasons
 from app.pair_launch import PAGE, Engines, actions, choose_engines, live
-from app.reads import judged_pairs, library, run_of_character, settings
+from app.pair_list import draw_list
+from app.pair_numbers import draw_numbers, draw_progress
+from app.pair_products import draw_products
+from app.pair_reads import Pairs, pairs_of, planned_prompts
+from app.reads import library, run_of_character, settings
 from app.sidebar import title_of
 from app.widgets import command, page_head, plain, standing_complaint
 from core.constitution import Constitution
 from core.errors import CoreError
-from core.stages.dpo_data import make_pairs
-from core.stages.prepare import Scope, choose_prompts
+from core.stages.reviewing import Review, ReviewSource
+from core.store.pair_index import View
 from core.store.runs import Run, runs_of
-
-
-def numbers(rows: list[dict[str, Any]]) -> None:
-    """Four numbers that change a decision."""
-    kept = sum(not row["dropped"] for row in rows)
-    ratios = sorted(row["ratio"] for row in rows if row["ratio"] is not None)
-    middle = f"{ratios[len(ratios) // 2]:.2f}" if ratios else "–"
-    cells = (
-        ("Pairs", len(rows)),
-        ("Kept", kept),
-        ("Dropped", len(rows) - kept),
-        ("Length, chosen ÷ rejected", middle),
-    )
-    with st.container(horizontal=True):
-        for label, value in cells:
-            st.metric(label, value, border=True, width="stretch")
-
-
-def funnel(rows: list[dict[str, Any]]) -> None:
-    """Where pairs were lost, reason by reason."""
-    dropped = Counter(row["dropped"] for row in rows if row["dropped"])
-    if not dropped:
-        return
-    with st.expander(f"Why {dropped.total()} were dropped", icon=":material/filter_alt:"):
-        for reason, count in dropped.most_common():
-            st.markdown(f"{count} × {plain(reason)}")
-
-
-def filtered(rows: list[dict[str, Any]], constitution: Constitution) -> list[dict[str, Any]]:
-    """The rows that search and filters leave."""
-    left, middle, right = st.columns([2, 1.4, 1.8], vertical_alignment="bottom")
-    search = left.text_input(
-        "Search",
-        key="search",
-        placeholder="Search prompts and answers",
-        bind="query-params",
-        icon=":material/search:",
-    )
-    traits = ["", *[trait.id for trait in constitution.traits]]
-    trait = middle.selectbox(
-        "Trait", traits, key="trait", format_func=lambda trait: trait or "All traits", bind="query-params"
-    )
-    show = right.segmented_control(
-        "Show",
-        ["All", "Kept", "Dropped", "Flagged"],
-        key="show",
-        default="All",
-        required=True,
-        bind="query-params",
-    )
-    found = rows if not trait else [row for row in rows if row["trait"] == trait]
-    found = [row for row in found if SHOWN[show or "All"](row)]
-    needle = (search or "").casefold()
-    return [row for row in found if needle in f"{row['text']} {row['chosen']} {row['rejected']}".casefold()]
-
-
-SHOWN = {
-    "All": lambda row: True,
-    "Kept": lambda row: not row["dropped"],
-    "Dropped": lambda row: bool(row["dropped"]),
-    "Flagged": lambda row: bool(row["flags"]),
-}
-
-
-def export(run: Run, engines: Engines, rows: list[dict[str, Any]]) -> None:
-    """Write the DPO file and hand it over; one that is older than the last decision is not offered."""
-    kept = sum(not row["dropped"] for row in rows)
-    if not kept:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
-            f"Write the {within('dpo-file')} ({kept} pairs)", key="write-dpo", icon=":material/save:"
-        ):
-            write(run, engines, kept)
-        written = state.written_file(run.id)
-        if written and written[1] == kept and Path(written[0]).exists():
-            path = Path(written[0])
-            st.download_button(
-                "Download", path.read_bytes(), path.name, icon=":material/download:", on_click="ignore"
-            )
-            query = {"character": state.character() or ""}
-            st.page_link(
-                "views/train.py", label="Train on it", icon=":material/arrow_forward:", query_params=query
-            )
-            st.caption(plain(f"Written to {path}"))
-
-
-def write(run: Run, engines: Engines, kept: int) -> None:
-    """Write the files; a failure stays on the page."""
-    try:
-        result = make_pairs(run, settings(), engines.job())
-    except CoreError as error:
-        state.complain(PAGE, str(error))
-        st.rerun()
-    state.set_written_file(run.id, result.files[0], kept)
-    state.say_once(f"{result.train} pairs to train on, {result.validation} held out.")
-
-
-def empty(name: str, run_id: str) -> None:
-    """What will be here, before there is anything."""
-    earlier = [run for run in runs_of(settings(), name) if run.id != run_id]
-    if earlier:
-        st.caption(
-            f"{title_of(name)} has changed since its last pairs were made. Those stay in "
-            f"{plain(earlier[0].id)}; answers to unchanged questions are used again."
-        )
-    st.markdown(
-        f"Here you will see **{plain(title_of(name))}** speak: the teacher's answer, in character, beside "
-        "the student's plain one. Press *Preview 4*: what it takes stands beside it."
-    )
 
 
 def page() -> None:
@@ -148,67 +42,127 @@ def page() -> None:
         return
     try:
         constitution = library().load(name).constitution
-        planned = len(all_prompts(name))
+        planned = planned_prompts(name, constitution)
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
+    # Whoever comes back comes to review: what makes more pairs moves below them once there are some.
+    working, reviewing, making = st.container(), st.container(), st.container()
+    with making:
+        engines = draw_making(name, planned)
+    with reviewing:
+        standing_complaint(PAGE)
+        words = draw_everything(name, constitution, engines, working)
+    command(words)
+
+
+def draw_making(name: str, planned: int) -> Engines:
+    """Who speaks, how many, what it takes."""
+    heading = st.empty()
+    if state.flag(f"has-pairs:{name}"):
+        heading.subheader("Make more pairs", anchor=False)
     engines = choose_engines()
     actions(name, engines, planned)
-    standing_complaint(PAGE)
-    try:
-        job = engines.job()
-    except CoreError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    running = active_job(f"{PAGE}:{name}") is not None
-    if running:
-        live(name, job)
-    else:
-        draw_ended_badly(f"{PAGE}:{name}", PAGE)
-    run = run_of_character(constitution.run_id)
-    planned_rows = judged_pairs(run, job)[1] if run else []
-    rows = [row for row in planned_rows if row["ratio"] is not None]
-    if run is not None and rows:
-        results(run, rows, constitution, engines, running=running, waiting=len(planned_rows) - len(rows))
-    elif not running:
-        empty(name, constitution.run_id)
-    limit = int(state.widget("limit") or 24)
-    command([engines.words(name, limit), engines.pair_words(name)])
+    return engines
 
 
-def results(
-    run: Run,
-    rows: list[dict[str, Any]],
+def draw_everything(
+    name: str,
     constitution: Constitution,
     engines: Engines,
-    *,
-    running: bool,
-    waiting: int,
-) -> None:
-    """The pairs that have both answers; numbers and export wait until no job changes them."""
-    if not running:
-        numbers(rows)
-        if waiting:
-            st.caption(f"{waiting} more are planned and have no answer yet.")
-    review(run, rows, constitution)
-    if not running:
-        funnel(rows)
-        export(run, engines, rows)
+    working: st.delta_generator.DeltaGenerator,
+) -> list[list[str]]:
+    """The job, the pairs or what will be here; returns the commands that do the same."""
+    limit = int(state.widget("limit") or 24)
+    words = [engines.words(name, limit), engines.pair_words(name)]
+    try:
+        job = engines.job()
+        running = active_job(f"{PAGE}:{name}") is not None
+        with working:
+            live(name, job) if running else draw_ended_badly(f"{PAGE}:{name}", PAGE)
+        run = run_of_character(constitution.run_id)
+        pairs = pairs_of(run, job)
+        view = pairs.view(wanted()) if pairs else None
+    except CoreError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return words
+    has = view is not None and view.totals.pairs > 0
+    if state.flag(f"has-pairs:{name}") != has:
+        state.set_flag(f"has-pairs:{name}", has)
+    if pairs is not None and catching_up(pairs, running=running):
+        draw_catching_up(name, pairs, engines)
+    if pairs is None or view is None or not has:
+        if not running and (pairs is None or pairs.state.is_done):
+            empty(name, constitution.run_id)
+        return words
+    draw_stale_note(name, "pairs")
+    results(name, pairs, view, constitution, running=running)
+    return [*words, ["review", name], *after(name, pairs, view, engines, running=running)]
 
 
-def review(run: Run, rows: list[dict[str, Any]], constitution: Constitution) -> None:
-    """One pair at a time, among those that the filters leave."""
-    found = filtered(rows, constitution)
-    if not found:
+def results(name: str, pairs: Pairs, view: View, constitution: Constitution, *, running: bool) -> None:
+    """The numbers, the filter and the pairs."""
+    if not running:
+        draw_numbers(view)
+    draw_progress(view)
+    asked = wanted()
+    draw_filters(view, asked, constitution)
+    draw_mode()
+    if not len(view):
         st.caption("No pair fits these filters.")
-        return
-    draw_pair(run, found)
+    elif is_list():
+        draw_list(pairs, view, asked)
+    else:
+        review_one(name, pairs, view)
 
 
-def all_prompts(name: str) -> list[str]:
-    """The ids of every prompt of a character."""
-    scope = Scope(name)
-    return [prompt.id for prompt in choose_prompts(scope, library().load(name).constitution, settings())]
+def draw_mode() -> None:
+    """One pair at a time, or fifty."""
+    key = state.seeded("pairs:mode", "list" if is_list() else "one")
+    st.segmented_control(
+        "View",
+        ["one", "list"],
+        key=key,
+        format_func={"one": "One at a time", "list": "List"}.get,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: put(view="list" if state.widget(key) == "list" else None),
+    )
+
+
+def review_one(name: str, pairs: Pairs, view: View) -> None:
+    """The pair of the address, which then names the pair that is shown."""
+    shown = draw_pair(name, pairs, view, shown_pair())
+    if shown != shown_pair():
+        put(pair=shown)
+
+
+def after(name: str, pairs: Pairs, view: View, engines: Engines, *, running: bool) -> list[list[str]]:
+    """What follows a review: why pairs were lost, the files; nothing while a job changes them."""
+    if running:
+        return []
+    draw_reasons(view)
+    draw_products(pairs.run, engines, view.totals.kept)
+    box = st.expander("Take the accepted pairs elsewhere", icon=":material/ios_share:", on_change="rerun")
+    if not box.open:
+        return []
+    with box:
+        source = ReviewSource(Review(pairs.run, pairs.index))
+        return [draw_export(name, source)]
+
+
+def empty(name: str, run_id: str) -> None:
+    """What will be here, before there is anything."""
+    earlier: list[Run] = [run for run in runs_of(settings(), name) if run.id != run_id]
+    if earlier:
+        st.caption(
+            f"{title_of(name)} has changed since its last pairs were made. Those stay in "
+            f"{plain(earlier[0].id)}; answers to unchanged questions are used again."
+        )
+    st.markdown(
+        f"Here you will see **{plain(title_of(name))}** speak: the teacher's answer, in character, beside "
+        "the student's plain one. Press *Preview 4*: what it takes stands beside it."
+    )
 
 
 page()

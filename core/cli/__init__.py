@@ -28,6 +28,7 @@ from core.cli import (
     lineage,
     local_training,
     models,
+    pair_index,
     pairs,
     people,
     prices,
@@ -46,6 +47,7 @@ from core.cli import (
 )
 from core.cli.output import FAILED, INTERRUPTED, whisper
 from core.errors import CoreError
+from core.store.privacy import keep_private
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,6 +70,7 @@ for module in (
     prices,
     generate,
     pairs,
+    pair_index,
     introspection,
     bundle,
     exports,
@@ -95,6 +98,7 @@ for module in (
 
 def main() -> None:
     """Run the command line; expected failures become one sentence and exit code 1."""
+    keep_private()
     # A shell starts background commands with Ctrl-C ignored, which would swallow our own way to end too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _end_as_ctrl_c)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.state import review
 from core.jobs import Jobs
 from core.settings import load_settings
 from tests.app.kit import button, tab, words
 from tests.waiting import until
+
+
+@pytest.fixture(autouse=True)
+def a_quick_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who has read a pair as soon as it is drawn; one test is about those who have not."""
+    monkeypatch.setattr(review, "READING_S", 0.0)
 
 
 def pairs_tab() -> AppTest:
@@ -95,11 +103,11 @@ def test_the_written_file_holds_what_is_kept() -> None:
 
 def test_filters_leave_the_pairs_that_fit() -> None:
     app = previewed()
-    app.text_input(key="search").set_value("no such words anywhere").run()
+    app.text_input(key="pairs:search").set_value("no such words anywhere").run()
     assert "No pair fits" in words(app)
-    app.text_input(key="search").set_value("").run()
+    app.text_input(key="pairs:search").set_value("").run()
     button(app, "Drop").click().run()
-    app.segmented_control(key="show").set_value("Dropped").run()
+    app.segmented_control(key="pairs:show").set_value("dropped").run()
     assert "1 of 1" in words(app)
 
 
@@ -121,7 +129,7 @@ def test_a_job_that_failed_says_why_and_offers_to_go_on() -> None:
 
 def test_reviewing_under_a_filter_skips_no_pair() -> None:
     app = previewed()
-    app.segmented_control(key="show").set_value("Kept").run()
+    app.segmented_control(key="pairs:show").set_value("kept").run()
     seen = []
     for _ in range(3):
         seen.append(next(element.value for element in app.markdown if element.value.startswith("**")))
