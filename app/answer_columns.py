@@ -16,9 +16,12 @@ from streamlit.delta_generator import DeltaGenerator
 from app.side_by_side import Make, at_once
 from app.widgets import answer_text, plain
 from core.diff import Span, word_spans
+from core.switchboard import changed_share
 
 HEIGHT = 290
 STOPPED = "stopped"
+# Where more than this differs, marks hide the text and show nothing.
+MOST_MARKED = 0.7
 NOTHING = "(It said nothing.)"
 
 
@@ -47,12 +50,14 @@ def draw_columns(
 ) -> None:
     """All sides in one row: those that are known at once, the others as they are made.
 
-    With `marks`, the words of two known answers that the other does not have are underlined.
+    With `marks`, the words of two known answers that the other does not have are underlined, unless
+    that would be nearly all of them.
     """
     slots = {
         column.side: frame(place, column, height)
         for place, column in zip(st.columns(len(columns), gap="medium"), columns, strict=True)
     }
+    marks = marks and differing(columns) <= MOST_MARKED
     for column in columns:
         if column.text is not None:
             draw_known(slots[column.side], column, other_of(column, columns) if marks else None)
@@ -61,6 +66,12 @@ def draw_columns(
     makers = {column.side: column.make for column in columns if column.text is None and column.make}
     if makers:
         stream(makers, slots, {column.side: column.opens for column in columns}, on_end)
+
+
+def differing(columns: Sequence[Column]) -> float:
+    """The share of words that differ between the first two answers, 0 while one is not there."""
+    texts = [column.text for column in columns[:2] if column.text]
+    return changed_share(*texts) if len(texts) == 2 else 0.0
 
 
 def frame(place: DeltaGenerator, column: Column, height: int | str) -> DeltaGenerator:

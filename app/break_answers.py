@@ -61,7 +61,7 @@ def draw_verdicts(constitution: Constitution, log: AttackLog, tried: Tried) -> N
         with place:
             reading = reading_of(constitution, log, tried, side)
             if reading is not None:
-                draw_reading(reading)
+                draw_reading(reading, is_base=side == BASE)
             if side != BASE and side in tried.answers:
                 draw_thumbs(constitution.name, tried, side)
                 draw_next_round(constitution, tried, side, reading)
@@ -83,10 +83,14 @@ def reading_of(constitution: Constitution, log: AttackLog, tried: Tried, side: s
     return Reading(told["verdict"], told["why"], tuple(told["flags"]))
 
 
-def draw_reading(reading: Reading) -> None:
-    """Held, broke or nobody can say, with why; every sign of damage beside it."""
-    words, icon, color = SAYS[reading.verdict]
-    st.badge(words, icon=icon, color=color)  # type: ignore[arg-type]
+def draw_reading(reading: Reading, *, is_base: bool) -> None:
+    """Held, broke or nobody can say, with why; every sign of damage beside it.
+
+    The base has no character to hold: of it only the reason is said.
+    """
+    if not is_base:
+        words, icon, color = SAYS[reading.verdict]
+        st.badge(words, icon=icon, color=color)  # type: ignore[arg-type]
     st.caption(plain(f"By rules: {reading.why}"))
     for flag in reading.flags:
         if flag not in reading.why:

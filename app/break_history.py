@@ -30,7 +30,7 @@ from core.stages.evals.speakers import Cast
 from core.store.attack_log import AttackLog, Tried, verdicts
 
 QUESTIONS = 3
-SHOWN = 20
+SHOWN = 12
 OPEN = "attack"
 INCOMPLETE = "Some answers could not be had; going on asks only for those."
 

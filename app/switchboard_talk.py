@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app import state
-from app.answer_columns import HEIGHT, Column, draw_columns
+from app.answer_columns import HEIGHT, MOST_MARKED, Column, differing, draw_columns
 from app.reads import settings
 from app.side_by_side import Make
 from app.state import play
@@ -94,6 +94,10 @@ def draw_turn(
         height=HEIGHT if is_newest else "content",
         marks=turn.is_complete and not asking,
     )
+    if turn.is_complete and not asking:
+        share = differing(columns)
+        told = ", too many to mark" if share > MOST_MARKED else ", marked above"
+        st.caption(plain(f"{share:.0%} of words differ{told if share else ''}."))
     if is_newest and not asking and not turn.is_complete:
         st.button(
             "Answer it now",

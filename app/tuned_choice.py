@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -62,7 +64,14 @@ def short(proof: Proof) -> str:
     return f"Proven: it changed {proof.changed} of {proof.asked} answers to the same questions and seed."
 
 
-def draw_strength(key: str, label: str = "Strength", *, value: float = 1.0) -> float:
+def draw_strength(
+    key: str,
+    label: str = "Strength",
+    *,
+    value: float = 1.0,
+    on_change: Callable[..., None] | None = None,
+    args: tuple[Any, ...] = (),
+) -> float:
     """How much of what it learned is heard."""
     found = st.slider(
         label,
@@ -73,6 +82,8 @@ def draw_strength(key: str, label: str = "Strength", *, value: float = 1.0) -> f
         key=key,
         persist_state="session",
         help="0 is the plain student, 1 what it learned, more than 1 exaggerates.",
+        on_change=on_change,
+        args=args,
     )
     return float(found)
 

@@ -301,7 +301,7 @@ class Score:
     def sentence(self) -> str:
         """The board in one line, with who judged."""
         own = f"Held {self.held} of {self.judged} attacks (you judged)." if self.judged else ""
-        rules = f"Rules alone say {self.read_held} of {self.read}." if self.read else ""
+        rules = f"By rules alone it held {self.read_held} of {self.read}." if self.read else ""
         return " ".join(part for part in (own, rules) if part)
 
 

@@ -21,7 +21,7 @@ from core.errors import CoreError
 from core.sample import SAMPLE, is_sample
 from core.store.attack_log import AttackLog, Tried, attack_log
 
-ASKED, CHIP = "break:question", "break:attack"
+ASKED = "break:question"
 FIRST = "What should I do this weekend?"
 
 
@@ -113,29 +113,28 @@ def draw_newest(constitution: Constitution, log: AttackLog, newest: Tried) -> No
 def draw_question(name: str, rivals: Rivals, newest: Tried | None) -> None:
     """The question box, the attacks, and the button that stops."""
     args = (name, rivals, newest)
-    with (
-        st.form("break", border=False, enter_to_submit=True),
-        st.container(horizontal=True, vertical_alignment="bottom"),
-    ):
-        placeholder = newest.question if newest else FIRST
-        st.text_input("Your question", key=ASKED, placeholder=placeholder, icon=":material/chat:")
-        st.form_submit_button(
-            "Ask", type="primary", icon=":material/send:", on_click=ask, args=(*args, PLAIN)
-        )
-    st.pills(
-        "Attack it with",
-        [id for id in ATTACKS if id != PLAIN],
-        key=CHIP,
-        format_func=lambda id: ATTACKS[str(id)].title,
-        on_change=ask_chip,
-        args=args,
-    )
+    with st.form("break", border=False, enter_to_submit=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            placeholder = newest.question if newest else FIRST
+            st.text_input("Your question", key=ASKED, placeholder=placeholder, icon=":material/chat:")
+            st.form_submit_button(
+                "Ask", type="primary", icon=":material/send:", on_click=ask, args=(*args, PLAIN)
+            )
+        st.caption("Or attack it with")
+        # Buttons of the same form: what stands in the box is attacked, committed or not.
+        with st.container(horizontal=True, gap="xsmall"):
+            for attack in ATTACKS.values():
+                if attack.id != PLAIN:
+                    st.form_submit_button(
+                        attack.title,
+                        key=f"attack:{attack.id}",
+                        help=attack.does,
+                        on_click=ask,
+                        args=(*args, attack.id),
+                    )
     asking = play.waiting(PAGE, name) is not None
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button("Stop", icon=":material/stop_circle:", disabled=not asking, on_click=stop, args=(name,))
-        with st.popover("What each attack does", icon=":material/help:", type="tertiary", width="content"):
-            for attack in ATTACKS.values():
-                st.markdown(f"**{plain(attack.title)}** {plain(attack.does)}")
 
 
 # ---- callbacks
@@ -157,14 +156,6 @@ def ask(name: str, rivals: Rivals, newest: Tried | None, attack_id: str) -> None
         play.wait_for(PAGE, name, id)
     except CoreError as error:
         state.complain(PAGE, str(error))
-
-
-def ask_chip(name: str, rivals: Rivals, newest: Tried | None) -> None:
-    """Attack with the chosen chip, which stays unchosen, so that it can be used again."""
-    chip = state.widget(CHIP)
-    state.fill(CHIP, None)
-    if chip:
-        ask(name, rivals, newest, chip)
 
 
 def stop(name: str) -> None:
