@@ -18,6 +18,10 @@ from app.sample_banner import draw_sample_banner
 from app.sidebar import character_switcher
 from app.state.preferences import remember_visit
 from app.tour import draw_tour, here
+from core.store.privacy import keep_private
+
+# `streamlit run` comes straight here.
+keep_private()
 
 st.set_page_config(
     page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide"

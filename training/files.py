@@ -11,13 +11,13 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import RunError
-from core.store.disk import disk_trouble
+from core.store.disk import PRIVATE_FOLDER, disk_trouble
 from core.store.jsonl import read_json
 from training.problems import TrainingError
 
@@ -29,13 +29,13 @@ def whole_folder(target: Path) -> Generator[Path]:
     """A folder to fill, which takes `target`'s place at the end of the block; after an error it is gone."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        made = target.parent / f".{target.name}-{uuid.uuid4().hex[:8]}"
+        made.mkdir(PRIVATE_FOLDER)
     except OSError as error:
         raise disk_trouble("write", target, error) from error
     try:
         yield made
         _make_durable(made)
-        made.chmod(0o755)
         _take_place(made, target)
     except OSError as error:
         raise disk_trouble("write", target, error) from error

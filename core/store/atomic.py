@@ -44,7 +44,7 @@ class Replacement:
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int = 0o644) -> Generator[Replacement]:
+def replacing(path: Path, *, mode: int = disk.PRIVATE_FILE) -> Generator[Replacement]:
     """A `Replacement` that takes the file's place at the end of the block, durable on return.
 
     When the block raises, the old file stays as it was. Raises RunError for trouble with the disk.
@@ -87,13 +87,13 @@ def sweep(path: Path) -> None:
         raise disk_trouble("tidy up", path.parent, error) from error
 
 
-def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
+def write_atomic(path: Path, data: bytes | str, *, mode: int = disk.PRIVATE_FILE) -> None:
     """Replace a file so that readers see the old or the new one, never a part, even after a crash."""
     with replacing(path, mode=mode) as new:
         new.write(data.encode() if isinstance(data, str) else data)
 
 
-def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
+def write_json(path: Path, value: Any, *, mode: int = disk.PRIVATE_FILE) -> None:
     """Replace a JSON file atomically, indented for people."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", mode=mode)
 

@@ -15,6 +15,8 @@ from core.errors import RunError
 
 # Large enough that a file of 200 MB is read in few calls, small enough to forget about.
 BUFFER = 1 << 18
+# Never the world; umask decides about the group (see core.store.privacy).
+PRIVATE_FILE, PRIVATE_FOLDER = 0o660, 0o770
 
 _CURES = {
     errno.ENOSPC: "free some space",
@@ -48,8 +50,8 @@ def reader(path: Path, buffer: int = BUFFER) -> BufferedReader:
     return BufferedReader(FileIO(path), buffer)
 
 
-def open_file(path: Path, flags: int, mode: int = 0o644) -> int:
-    """A file descriptor."""
+def open_file(path: Path, flags: int, mode: int = PRIVATE_FILE) -> int:
+    """A file descriptor; a file made here is its owner's, and a group's where umask says so."""
     return os.open(path, flags, mode)
 
 
@@ -80,7 +82,7 @@ def unlink(path: Path) -> None:
 
 def mkdir(path: Path) -> None:
     """Make one folder; one that is there is fine."""
-    path.mkdir(exist_ok=True)
+    path.mkdir(PRIVATE_FOLDER, exist_ok=True)
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
