@@ -43,6 +43,7 @@ from core.cli import (
     trash,
     trial,
     tuning,
+    upload,
     versions,
 )
 from core.cli.output import FAILED, INTERRUPTED, whisper
@@ -78,6 +79,7 @@ for module in (
     sample,
     jobs,
     tuning,
+    upload,
     local_training,
     chat,
     trial,
