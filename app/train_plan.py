@@ -59,7 +59,12 @@ ICONS = {
     "note": ":orange[:material/info:]",
     "stop": ":red[:material/error:]",
 }
-PAGES = {"pairs": ("views/pairs.py", "Pairs"), "settings": ("views/settings.py", "Engines and keys")}
+PAGES = {
+    "pairs": ("views/pairs.py", "Pairs"),
+    "settings": ("views/settings.py", "Engines and keys"),
+    "traits": ("views/traits.py", "Traits"),
+    "exchanges": ("views/exchanges.py", "Exchanges"),
+}
 
 
 def draw_plan(name: str, *, again: bool, quiet: bool, heading: str = "") -> Choice:

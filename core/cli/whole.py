@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from core.cli.options import stacked
 from core.cli.output import Finished, Result, merge, say, whisper
 from core.errors import CoreError, SettingsError
-from core.price_tag import PriceTag, Range, Sum
+from core.price_tag import PriceTag, sum_words
 from core.prices import money
 from core.settings import Settings
 from core.stages.plan import price_tag
@@ -156,36 +156,6 @@ def stage_dict(cost: Any) -> dict[str, Any]:
         name: None if value is None else [round(part, 6) for part in value]
         for name, value in ranges.items()
     }
-
-
-def sum_words(found: Sum) -> str:
-    """Requests, time and money in a line: "about 480 requests · 6 to 14 min · free"."""
-    requests = f"about {found.requests.likely:,.0f} requests · " if found.requests.likely else ""
-    return f"{requests}{minutes(found.seconds)} · {usd_words(found)}"
-
-
-def minutes(seconds: Range) -> str:
-    """A span of time: "under a minute", "6 to 14 min", "7 to 21 h"."""
-    if seconds.high < 60:
-        return "under a minute"
-    unit, word = (60.0, "min") if seconds.high < 2 * 3600 else (3600.0, "h")
-    low, high = round(seconds.low / unit), round(seconds.high / unit)
-    if unit == 3600.0 and low == 0:
-        return f"under an hour to {high} h"
-    return f"about {max(1, high)} {word}" if low == high or high <= 1 else f"{low} to {high} {word}"
-
-
-def usd_words(found: Sum) -> str:
-    """Money as a range with the likely amount: "$0.41 to $3.20, likely $0.90"."""
-    missing = (
-        " (training is priced after its upload)" if set(found.unpriced) & {"train-dpo", "train-sft"} else ""
-    )
-    unknown = [stage for stage in found.unpriced if not stage.startswith("train-")]
-    missing += f" (price unknown: {', '.join(unknown)})" if unknown else ""
-    if not found.usd.high:
-        return f"free{missing}" if not found.unpriced else f"price unknown{missing}"
-    low, likely, high = (money(part) for part in found.usd)
-    return f"{low} to {high}, likely {likely}{missing}" if low != high else f"{likely}{missing}"
 
 
 # ---- the run
