@@ -14,6 +14,7 @@ from app.check_reads import adapters_of, has_pairs
 from app.check_result import draw_result
 from app.check_setup import draw_setup
 from app.launch import active_job
+from app.lineage_strip import draw_stale_note
 from app.reads import library
 from app.sidebar import title_of
 from app.trial_button import draw_try_it
@@ -40,6 +41,7 @@ def page(kind: str) -> None:
 
 def draw(about: About, name: str, constitution: Constitution) -> None:
     """What runs; what came of the last one; the button."""
+    draw_stale_note(name, about.kind)
     running = active_job(about.subject(name)) is not None
     # One flat fragment, which asks every second only while it is measured.
     st.fragment(draw_live, run_every=1.0 if running else None)(about, name, running)

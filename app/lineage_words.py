@@ -17,7 +17,8 @@ MARKS: dict[Mark, str] = {
 }
 NOT_YET = ":gray[:material/radio_button_unchecked:] Not yet"
 KINDS = {"dpo": "pairs", "sft": "its own words", "merged": "pairs and its own words", "trial": "a trial"}
-MOST_REASONS = 6
+MOST_REASONS = 8
+CHECK = "the check of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,35 +136,46 @@ def _report(found: Lineage) -> Card:
 # ---- why
 
 
-def why_stale(found: Lineage) -> list[tuple[str, tuple[str, ...]]]:
-    """What is stale with its reasons; what is stale for the same reasons stands together."""
-    told: dict[tuple[str, ...], list[str]] = {}
+def why_stale(found: Lineage) -> list[tuple[str, str]]:
+    """Each thing that happened, and what was made before it: ("Trait 3 was reworded", "the pairs …")."""
+    told: dict[str, list[str]] = {}
     for title, link in _named(found):
-        if link is not None and link.mark == "stale":
-            told.setdefault(link.reasons, []).append(title)
-    return [(listed(titles), reasons) for reasons, titles in told.items()]
+        if link is None or link.mark != "stale":
+            continue
+        for reason in link.reasons:
+            names = told.setdefault(reason.partition(" after ")[0].rstrip("."), [])
+            if title not in names:
+                names.append(title)
+    return [(cause, listed(_checks_together(titles))) for cause, titles in told.items()]
 
 
 def _named(found: Lineage) -> list[tuple[str, Link[Any] | None]]:
     return [
         ("the pairs", found.pairs),
         ("the model", found.model),
-        *((f"the check of {link.node.kind}", link) for link in found.checks),
+        *((f"{CHECK}{link.node.kind}", link) for link in found.checks),
         ("the report", found.report),
     ]
 
 
+def _checks_together(titles: list[str]) -> list[str]:
+    """Many checks as a number: nobody reads seven names."""
+    checks = [title for title in titles if title.startswith(CHECK)]
+    if len(checks) < 3:
+        return titles
+    told = f"{len(checks)} checks"
+    named = [told if title == checks[0] else title for title in titles]
+    return [title for title in named if title not in checks[1:]]
+
+
 def listed(titles: list[str]) -> str:
-    """Names as a sentence begins with them: "The pairs, the model and the report"."""
-    text = titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
-    return text[:1].upper() + text[1:]
+    """Names as a sentence says them: "the pairs, the model and the report"."""
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
 
 
-def shown_reasons(reasons: tuple[str, ...]) -> list[str]:
-    """The first reasons, and how many more there are."""
-    if len(reasons) <= MOST_REASONS:
-        return list(reasons)
-    return [*reasons[: MOST_REASONS - 1], f"And {len(reasons) - MOST_REASONS + 1} more changes."]
+def shown_causes(told: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], int]:
+    """The first causes, and how many more there are."""
+    return told[:MOST_REASONS], max(0, len(told) - MOST_REASONS)
 
 
 # ---- the next step

@@ -17,6 +17,7 @@ from app.commands import verb_words
 from app.job_card import draw_ended_badly, draw_progress
 from app.launch import active_job, cancel, launch
 from app.launch_quote import sentence_case
+from app.lineage_strip import draw_stale_note
 from app.reads import library, run_of_character
 from app.sidebar import title_of
 from app.widgets import command, page_head, plain, standing_complaint
@@ -48,6 +49,7 @@ def page() -> None:
         return
     standing_complaint(PAGE)
     try:
+        draw_stale_note(name, "report")
         draw(name, library().load(name).constitution)
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
-from app.lineage_words import Card, Step, cards, next_step_of, shown_reasons, why_stale
+from app.lineage_words import Card, Step, cards, next_step_of, shown_causes, why_stale
 from app.overview_offer import PAGE, draw_offer, draw_running, running
 from app.reads import library, settings
 from app.sidebar import title_of
-from app.widgets import command, next_step, page_head, plain, standing_complaint
+from app.widgets import answer_text, command, next_step, page_head, plain, standing_complaint
 from core.constitution import Constitution
+from core.diff import word_spans
 from core.errors import CoreError
 from core.lineage import Lineage
 from core.stages.lineage import lineage_of
 
-CARD_WIDTH = 208
+# Five of them fit beside the sidebar of an ordinary screen.
+CARD_WIDTH = 172
 
 
 def page() -> None:
@@ -44,9 +46,9 @@ def draw(name: str, character: Constitution, found: Lineage) -> None:
     left, right = st.columns([1.7, 1], gap="large")
     with left:
         draw_why(found)
-        draw_traits(character, found)
     with right:
         draw_next(name, found)
+    draw_traits(character, found)
 
 
 # ---- the picture
@@ -79,12 +81,26 @@ def draw_why(found: Lineage) -> None:
             st.caption("What you see was made from the character as it is now.")
         return
     st.subheader("What is stale, and why", anchor=False)
-    for titles, reasons in told:
-        verb = "is" if " and " not in titles else "are"
-        st.markdown(f"**{plain(titles)}** {'are' if titles == 'The pairs' else verb} stale.")
-        for reason in shown_reasons(reasons):
-            st.caption(f":material/history: {plain(reason)}")
+    causes, more = shown_causes(told)
+    for cause, things in causes:
+        with st.container(gap="xxsmall"):
+            st.markdown(f":orange[:material/history:] **{plain(cause)}**")
+            st.caption(plain(f"Made before that: {things}."))
+    if more:
+        st.caption(f"And {more} more changes.")
+    draw_wording(found)
     st.caption("Nothing is lost: what was made before stays, and still works as it did.")
+
+
+def draw_wording(found: Lineage) -> None:
+    """How reworded traits read before, with what is new marked; folded."""
+    changes = [one for one in (found.pairs.changes if found.pairs else ()) if one.what == "trait"]
+    if not changes:
+        return
+    with st.expander("What was changed", icon=":material/difference:"):
+        for one in changes:
+            st.caption(plain(one.sentence))
+            answer_text(word_spans(one.after or one.before, one.before if one.after else ""))
 
 
 def draw_traits(character: Constitution, found: Lineage) -> None:

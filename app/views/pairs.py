@@ -46,6 +46,7 @@ def page() -> None:
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
+    draw_stale_note(name, "pairs")
     # Whoever comes back comes to review: what makes more pairs moves below them once there are some.
     working, reviewing, making = st.container(), st.container(), st.container()
     with making:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
+from app.lineage_strip import draw_stale_note
 from app.reads import library, settings
 from app.sidebar import title_of
 from app.train_choice import PAGE, Choice, chosen, with_rows
@@ -31,6 +32,7 @@ def page() -> None:
     standing_complaint(PAGE)
     try:
         library().load(name)
+        draw_stale_note(name, "model")
         draw(name)
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")

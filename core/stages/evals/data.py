@@ -21,6 +21,7 @@ from core.formats import conversation_of
 from core.names import maker_names
 from core.prompts import Prompt
 from core.records import content_hash, prompt_id
+from core.stages.carrying import carried_in
 from core.stages.distillation import Sources
 from core.stages.dpo_data import PairJob, foreign_names, pair_rows, removed_prompts, sources_of
 from core.stages.evals.session import Session, Side
@@ -56,6 +57,7 @@ class Found:
     teacher_names: tuple[str, ...] = ()
     dropped: dict[str, int] | None = None
     problems: tuple[str, ...] = ()
+    carried: int = 0
 
 
 async def evaluate_data(job: DataJob, session: Session) -> EvalResult:
@@ -111,7 +113,9 @@ def _of_run(run: Run, job: PairJob, told: str, session: Session) -> Found:
             f"None of {len(rows)} pairs of {run.id} is left to look at. Keep some on the Pairs page, or "
             f"make more answers: character teacher --constitution {session.constitution.name}"
         )
-    return Found([_pair(row) for row in kept], told, foreign_names(sources), dict(dropped.most_common()))
+    carried = sum(carried_in(kept).values())
+    pairs = [_pair(row) for row in kept]
+    return Found(pairs, told, foreign_names(sources), dict(dropped.most_common()), carried=carried)
 
 
 def _trial_sources(run: Run, job: PairJob) -> Sources:
@@ -263,6 +267,11 @@ def _file_check(found: Found) -> list[Check]:
 
 
 def _caveats(found: Found, data: Data) -> Iterator[str]:
+    if found.carried:
+        yield (
+            f"{found.carried:,} of {len(found.pairs):,} pairs were made with an earlier version of the "
+            "character and carried over: their teacher still had the earlier traits before it."
+        )
     yield "No model was asked: these checks count words and signs. Read some pairs as well."
     if found.told == OF_TRIAL:
         yield "These are the pairs of the trial; the character has no others yet."
