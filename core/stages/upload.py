@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
@@ -132,6 +132,7 @@ def _dataset_target(name: str, repo: str, dpo: Path | None, facts: Facts) -> Tar
         raise RunError(
             f"There are no pairs of {name} yet; write them: character dpo-data --constitution {name}"
         )
+    facts = replace(facts, pairs=_lines(dpo))
     items = [
         Item("README.md", dataset_card(facts).encode()),
         Item("constitution.json", _pretty(facts.character.as_dict())),
@@ -170,7 +171,8 @@ def _facts(
     about = _object(folder / "provenance.json") if folder else {}
     result = _object(folder.parent / "result.json") if folder else {}
     recipe = cast("Row", about.get("recipe") or {})
-    pairs = _lines(dpo) if dpo else int(cast("Row", about.get("data") or {}).get("rows") or 0)
+    learned = cast("Row", about.get("data") or {}).get("rows") or about.get("rows") or result.get("rows")
+    pairs = int(learned) if isinstance(learned, int) else _lines(dpo) if dpo else 0
     return Facts(
         title=name.replace("-", " ").capitalize(),
         repo=repo,
