@@ -7,6 +7,7 @@ import streamlit as st
 from app import state
 from app.launch import active_job
 from app.share_bundle import PAGE, draw_bring_in, draw_make
+from app.share_upload import draw_upload
 from app.sidebar import title_of
 from app.widgets import command, page_head, standing_complaint
 
@@ -31,7 +32,8 @@ def parts(name: str) -> None:
     words = draw_make(name)
     draw_bring_in()
     draw_trainers()
-    command([words, ["bundle", "import", "FILE"]])
+    upload = draw_upload(name)
+    command([words, ["bundle", "import", "FILE"], upload])
     if state.flag("share-live") != something_runs(name):
         state.set_flag("share-live", something_runs(name))
         st.rerun()

@@ -79,7 +79,8 @@ class Speaker:
         if _MINE.search(text):
             return _ended(text.replace("{{char}}’s", "my").replace("{{char}}", "I"))
         if re.match(r"(?:you|your)\b", text, re.IGNORECASE):
-            return _ended(_from_second(text))
+            said = _ended(_from_second(text))
+            return None if said == "I am me." else said
         if not self._is_subject(text):
             return _fragment(text) if is_about else None
         return _ended(self._turned(text))

@@ -77,8 +77,8 @@ _AS_SENTENCE = {
 }
 _LABELS = _set(
     "character name age gender sex species race height weight appearance body features looks clothes "
-    "clothing outfit attire hair eyes skin birthday sexuality nationality ethnicity location setting genre tags "
-    "type category alias aliases nickname relationship relationships backstory"
+    "clothing outfit attire hair eyes skin birthday sexuality nationality ethnicity location setting "
+    "genre tags type category alias aliases nickname relationship relationships backstory"
 )
 
 
