@@ -46,7 +46,6 @@ def page() -> None:
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    draw_stale_note(name, "pairs")
     # Whoever comes back comes to review: what makes more pairs moves below them once there are some.
     working, reviewing, making = st.container(), st.container(), st.container()
     with making:
@@ -80,7 +79,10 @@ def draw_everything(
         job = engines.job()
         running = active_job(f"{PAGE}:{name}") is not None
         with working:
-            live(name, job) if running else draw_ended_badly(f"{PAGE}:{name}", PAGE)
+            if running:
+                live(name, job)
+            else:
+                draw_ended_badly(f"{PAGE}:{name}", PAGE)
         run = run_of_character(constitution.run_id)
         pairs = pairs_of(run, job)
         view = pairs.view(wanted()) if pairs else None
