@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app.reads import library
-from app.shelf_actions import delete, draw_new, open_character_page
+from app.shelf_actions import draw_new, open_character_page
 from app.sidebar import title_of
+from app.trash_actions import delete
 from app.trial_button import draw_try_it
 from app.widgets import plain
 from core.errors import CoreError

@@ -89,9 +89,18 @@ def draw_finding(opened: Open, finding: Finding) -> None:
 
 def line_of(opened: Open, finding: Finding) -> str:
     """Where and what, in a few words."""
-    where = place_of(finding, opened.value)
+    where = _both_places(opened, finding) or place_of(finding, opened.value)
     title = RULES[finding.rule].title
     return f"{where[:1].upper()}{where[1:]}: {title}" if where else f"{title[:1].upper()}{title[1:]}"
+
+
+def _both_places(opened: Open, finding: Finding) -> str:
+    """Where two traits stand that a finding is about together; "" for any other finding."""
+    ids = [trait["id"] for trait in opened.value.get("traits", [])]
+    if finding.question or finding.trait not in ids or finding.also not in ids:
+        return ""
+    one, other = sorted((ids.index(finding.trait) + 1, ids.index(finding.also) + 1))
+    return f"traits {one} and {other}"
 
 
 def draw_changes(fix: Fix) -> None:

@@ -1,4 +1,4 @@
-"""Make, import, delete and bring back characters: forms of the Characters page and their callbacks."""
+"""Make and import characters: forms of the Characters page and their callbacks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import streamlit as st
 from app import state
 from app.reads import library
 from app.sidebar import title_of
-from app.widgets import plain
 from core.constitution import check_name, slug_for
 from core.errors import CoreError
 from core.interchange import read_any
@@ -92,39 +91,3 @@ def bring_in(data: bytes, filename: str, name: str = "") -> None:
         return
     state.say_once(f"{title_of(imported.constitution.name)} imported.")
     open_character_page(imported.constitution.name)
-
-
-def delete(name: str) -> None:
-    """Move a character to the trash; for callbacks."""
-    try:
-        library().delete(name)
-        state.say_once(f"{title_of(name)} is in the trash; it can be brought back.", ":material/delete:")
-    except CoreError as error:
-        state.complain(PAGE, str(error))
-
-
-def draw_trash() -> None:
-    """What was deleted, with the way back; nothing while the trash is empty."""
-    items = library().trash()
-    if not items:
-        return
-    with st.popover(f"Trash ({len(items)})", icon=":material/delete:", type="tertiary"):
-        for item in items:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(title_of(item.name))
-                st.button(
-                    "Bring back",
-                    key=f"back:{item.id}",
-                    type="tertiary",
-                    on_click=bring_back,
-                    args=(item.id,),
-                )
-
-
-def bring_back(item_id: str) -> None:
-    """Bring a deleted character back; for callbacks."""
-    try:
-        name = library().restore_from_trash(item_id)
-        state.say_once(f"{title_of(name)} is back.")
-    except CoreError as error:
-        state.complain(PAGE, plain(str(error)))

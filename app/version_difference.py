@@ -25,8 +25,12 @@ def draw_version(opened: Open, states: list[State], shown: State) -> None:
     """One version: its name, the way back to it, and what differs."""
     version = shown.version
     st.subheader(plain(title_of_version(version)), anchor=False)
-    parts = [when(version.saved_at), NOTES.get(version.note, version.note), version.who]
-    st.caption(plain(" · ".join(part for part in parts if part)))
+    parts = [
+        when(version.saved_at) if version.name else "",
+        NOTES.get(version.note, version.note),
+        version.who,
+    ]
+    st.caption(plain(" · ".join(part for part in parts if part)) or "saved while writing")
     draw_name(opened.name, version)
     if shown.value is None:
         st.markdown("This state was damaged when it was found. It is kept as it is, and cannot be read.")

@@ -6,7 +6,8 @@ import streamlit as st
 
 from app.gallery_cards import draw_cards
 from app.reads import library, settings
-from app.shelf_actions import draw_import, draw_new, draw_trash
+from app.shelf_actions import draw_import, draw_new
+from app.trash_actions import draw_trash
 from app.widgets import command, page_head, plain, standing_complaint
 from core.errors import CoreError
 from core.gallery import LEVELS, MEANS, TITLES, Level, Note, fits

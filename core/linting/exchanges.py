@@ -82,6 +82,6 @@ def short_exchanges(character: Constitution, tested: Tested) -> Iterator[Finding
 
 
 RULES = (
-    _BREAKS.rule("an exchange breaks the voice", breaks_the_voice),
-    _SHORT.rule("an exchange is too short", short_exchanges),
+    _BREAKS.rule("breaks the voice", breaks_the_voice),
+    _SHORT.rule("too short to show a voice", short_exchanges),
 )

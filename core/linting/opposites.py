@@ -187,4 +187,4 @@ def _deed(text: str) -> list[str]:
     return [stem(word) for word in words_of(text) if word not in SMALL]
 
 
-RULES = (_TELL.rule("two traits that pull apart", apart),)
+RULES = (_TELL.rule("pull apart", apart),)

@@ -154,8 +154,8 @@ def untested(character: Constitution, tested: Tested) -> Iterator[Finding]:
 
 
 RULES = (
-    _NAMES_TRAIT.rule("a question names its trait", names_its_trait),
-    _ITSELF.rule("a question about the character itself", about_itself),
-    _NAMES_CHARACTER.rule("a question names the character", names_the_character),
+    _NAMES_TRAIT.rule("names its trait", names_its_trait),
+    _ITSELF.rule("about the character itself", about_itself),
+    _NAMES_CHARACTER.rule("names the character", names_the_character),
     _UNTESTED.rule("nothing tests it", untested),
 )

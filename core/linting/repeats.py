@@ -115,6 +115,6 @@ def _same_question(trait: Trait, question: str, earlier: str, owner: str) -> Fin
 
 
 RULES = (
-    _TRAITS.rule("two traits say the same", near_duplicates),
-    _QUESTIONS.rule("a question asked twice", same_questions),
+    _TRAITS.rule("say the same", near_duplicates),
+    _QUESTIONS.rule("asked twice", same_questions),
 )
