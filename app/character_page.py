@@ -48,10 +48,12 @@ def head(opened: Open, caption: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container():
             page_head(title_of(opened.name), caption)
-        st.caption(saved_line(opened), width="content")
-        if opened.origin == "draft":
-            draw_discard(opened.name, opened.revision)
-        draw_undo(opened.name)
+        # A row of its own, which a narrow screen moves under the title as a whole.
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.caption(saved_line(opened), width="content")
+            if opened.origin == "draft":
+                draw_discard(opened.name, opened.revision)
+            draw_undo(opened.name)
 
 
 def draw_undo(name: str) -> None:
