@@ -113,12 +113,13 @@ def proposals_of(value: object, source: str) -> Proposals:
     """The proposals in a plain JSON value. Raises ConstitutionError for anything else."""
     fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
     try:
-        items = tuple(Proposal(**item) for item in fields["items"])
+        # Our reader of JSON knows no whole numbers.
+        items = tuple(Proposal(**{**item, "id": int(item["id"])}) for item in fields["items"])
         unused = tuple(Unused(**one) for one in fields["unused"])
         texts = ("name", "origin", "spec", "summary", "assistant_name")
         head = {name: str(fields.get(name, "")) for name in texts}
         return Proposals(**head, items=items, unused=unused)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         problem = Problem("", f"holds no proposals ({error}); bring the character in again.")
         raise ConstitutionError(source, [problem]) from None
 
