@@ -58,6 +58,7 @@ STAGES = {
     "teacher": "The teacher speaks",
     "student": "The student answers",
     "prompts": "Writing prompts",
+    "drafts": "Writing",
     "load": "Opening the model",
     "reference": "Noting how it answers now",
     "train": "Training",
@@ -77,6 +78,7 @@ NOUNS = {
 PAGES = {
     "pairs": ("views/pairs.py", "See the pairs"),
     "prompts": ("views/prompts.py", "See the prompts"),
+    "drafting": ("views/draft.py", "See the drafts"),
     "train": ("views/train.py", "See the training"),
     "trial": ("views/trial.py", "See the trial"),
     "report": ("views/report.py", "See the report"),
@@ -235,7 +237,8 @@ def draw_link(job: Job) -> None:
     kind, _, name = job.subject.partition(":")
     if kind in PAGES and name:
         path, label = PAGES[kind]
-        st.page_link(path, label=label, icon=":material/arrow_outward:", query_params={"character": name})
+        query = {"drafting" if kind == "drafting" else "character": name}
+        st.page_link(path, label=label, icon=":material/arrow_outward:", query_params=query)
 
 
 def draw_remove(job: Job) -> None:

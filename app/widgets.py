@@ -91,6 +91,7 @@ def job_progress(job: Job, page: str) -> None:
         "teacher": "The teacher speaks",
         "student": "The student answers",
         "prompts": "Writing prompts",
+        "drafts": "Writing",
     }
     label = stage.get(progress.stage, progress.stage) if progress and progress.stage else "Starting"
     failed = f", {progress.failed} failed" if progress and progress.failed else ""

@@ -22,6 +22,7 @@ TALK = "talks about the answer and not about the character"
 ABOUT_A_MODEL = "speaks of being a machine"
 UNPRINTABLE = "holds a sign that no text should have"
 
+_QUOTED = re.compile(r"[\"“][^\"”]*[\"”]")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"”’')]*(?:\s+|$)")
 _SCRIPTED = re.compile(
     r"""\b(?:always|often|every\ \w+|never\ fail\ to|begin|start|open|end|finish|close|greet)\b[^.!?]{0,60}?
@@ -46,7 +47,7 @@ def reason_against(text: str) -> str | None:
         return EMPTY
     if check_text(text, "", limit=100_000, cure=""):
         return UNPRINTABLE
-    if not is_first_person(text):
+    if not is_first_person(_QUOTED.sub(" ", text)):
         return FIRST_PERSON
     if _SCRIPTED.search(text) or _SAY.search(text):
         return CATCH_PHRASE

@@ -120,6 +120,7 @@ def test_any_stored_answer_can_be_read(value: object) -> None:
     ("text", "reason"),
     [
         ("The keeper loves birds.", FIRST_PERSON),
+        ('Start by rephrasing "I talk as old sea dogs do" in other words.', FIRST_PERSON),
         ("I always greet people with 'Ahoy there!'", CATCH_PHRASE),
         ('I like to say "Mind the gulls!" at the end.', CATCH_PHRASE),
         ("I am one. I am two. I am three.", TOO_LONG),
