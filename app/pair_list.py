@@ -40,8 +40,9 @@ def draw_list(pairs: Pairs, view: View, wanted: PairFilter) -> None:
         selection_mode="multi-row",
         column_config={
             "Prompt": st.column_config.TextColumn(width="medium"),
-            "Chosen": st.column_config.TextColumn(width="large"),
-            "Rejected": st.column_config.TextColumn(width="large"),
+            "State": st.column_config.TextColumn(width="small"),
+            "Chosen": st.column_config.TextColumn(width="medium"),
+            "Rejected": st.column_config.TextColumn(width="medium"),
             "Length": st.column_config.NumberColumn(help="Words in chosen for each in rejected."),
         },
         alt="Pairs: prompt, chosen and rejected answer, how each stands.",
@@ -59,9 +60,9 @@ def cells(row: Preview) -> dict[str, str | float | None]:
     """One line of the list."""
     return {
         "Prompt": short(row.text),
+        "State": f"Dropped: {row.dropped}" if row.dropped else stands(row),
         "Chosen": short(row.chosen),
         "Rejected": short(row.rejected),
-        "State": f"Dropped: {row.dropped}" if row.dropped else stands(row),
         "Flags": ", ".join(flag for flag in row.flags if flag != row.dropped),
         "Length": row.ratio,
         "Trait": row.trait or "everyday",
@@ -90,7 +91,7 @@ def draw_bulk(pairs: Pairs, view: View, ticked: Sequence[str], number: int) -> N
         for label, verdict, icon in (
             ("Keep", "keep", "check"),
             ("Drop", "drop", "close"),
-            ("Undecide", "undecided", "remove_done"),
+            ("Make undecided:", "undecided", "remove_done"),
         ):
             st.button(
                 f"{label} {which}",

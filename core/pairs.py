@@ -256,15 +256,21 @@ def _role_leak(pair: Candidate, rules: PairRules) -> str | None:
 
 def _quotes_a_trait(text: str, constitution: Constitution) -> bool:
     """Whether any eight words in a row of a trait stand in the text."""
-    spoken = f" {' '.join(_words(text))} "
-    return any(run in spoken for run in _runs_of(tuple(trait.trait for trait in constitution.traits)))
+    words = _words(text)
+    known, spoken = set(words), f" {' '.join(words)} "
+    runs = _runs_of(tuple(trait.trait for trait in constitution.traits))
+    return any(part <= known and run in spoken for part, run in runs)
 
 
 @lru_cache(maxsize=32)
-def _runs_of(traits: tuple[str, ...]) -> tuple[str, ...]:
+def _runs_of(traits: tuple[str, ...]) -> tuple[tuple[frozenset[str], str], ...]:
+    """Each run of eight words: which words it takes, and how it reads."""
     listed = [_words(trait) for trait in traits]
     return tuple(
-        f" {' '.join(words[start : start + LEAKED_WORDS])} "
+        (
+            frozenset(words[start : start + LEAKED_WORDS]),
+            f" {' '.join(words[start : start + LEAKED_WORDS])} ",
+        )
         for words in listed
         for start in range(max(0, len(words) - LEAKED_WORDS + 1))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import state
 from app.job_card import draw_ended_badly
@@ -48,19 +49,17 @@ def page() -> None:
         return
     # Whoever comes back comes to review: what makes more pairs moves below them once there are some.
     working, reviewing, making = st.container(), st.container(), st.container()
+    heading = making.empty()
     with making:
         engines = draw_making(name, planned)
     with reviewing:
         standing_complaint(PAGE)
-        words = draw_everything(name, constitution, engines, working)
+        words = draw_everything(name, constitution, engines, working, heading)
     command(words)
 
 
 def draw_making(name: str, planned: int) -> Engines:
     """Who speaks, how many, what it takes."""
-    heading = st.empty()
-    if state.flag(f"has-pairs:{name}"):
-        heading.subheader("Make more pairs", anchor=False)
     engines = choose_engines()
     actions(name, engines, planned)
     return engines
@@ -70,7 +69,8 @@ def draw_everything(
     name: str,
     constitution: Constitution,
     engines: Engines,
-    working: st.delta_generator.DeltaGenerator,
+    working: DeltaGenerator,
+    heading: DeltaGenerator,
 ) -> list[list[str]]:
     """The job, the pairs or what will be here; returns the commands that do the same."""
     limit = int(state.widget("limit") or 24)
@@ -90,8 +90,8 @@ def draw_everything(
         st.error(plain(str(error)), icon=":material/error:")
         return words
     has = view is not None and view.totals.pairs > 0
-    if state.flag(f"has-pairs:{name}") != has:
-        state.set_flag(f"has-pairs:{name}", has)
+    if has:
+        heading.subheader("Make more pairs", anchor=False)
     if pairs is not None and catching_up(pairs, running=running):
         draw_catching_up(name, pairs, engines)
     if pairs is None or view is None or not has:

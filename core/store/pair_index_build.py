@@ -215,7 +215,7 @@ class Slice:
 
     def _dirty(self, where: str, values: tuple[Any, ...]) -> None:
         """Mark pairs to be judged anew."""
-        self.db.execute(f"UPDATE pairs SET dirty = {JUDGE} WHERE {where}", values)
+        self.db.execute(f"UPDATE pairs SET dirty = {JUDGE} WHERE {where} AND dirty <> {JUDGE}", values)
 
     def _unsettle(self, where: str, values: tuple[Any, ...]) -> None:
         """Mark pairs whose judgement stands: only another pair or a person's word has changed."""
