@@ -37,11 +37,18 @@ DONE, HERE, OPEN = (
 
 def draw_path(standing: Standing | None, *, told: bool) -> None:
     """The four steps side by side, each with where it stands; `told` adds a sentence to each."""
+    if not told:
+        # In a row that wraps: columns would stand far apart on a narrow screen.
+        with st.container(horizontal=True, gap="large"):
+            for step in STEPS:
+                st.markdown(
+                    f"{_mark(step, standing)} **{TITLES[step]}**{_words(step, standing)}", width="content"
+                )
+        return
     for column, step in zip(st.columns(len(STEPS), gap="medium"), STEPS, strict=True):
         with column, st.container(gap="xxsmall"):
             st.markdown(f"{_mark(step, standing)} **{TITLES[step]}**{_words(step, standing)}")
-            if told:
-                st.caption(TELLS[step])
+            st.caption(TELLS[step])
 
 
 def _mark(step: Step, standing: Standing | None) -> str:

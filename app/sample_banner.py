@@ -17,7 +17,7 @@ from core.store.sample import open_sample, remove_sample
 
 PAGE = "sample"
 # Pages that are about no single character.
-ELSEWHERE = ("", "home", "characters", "draft", "jobs", "settings", "glossary")
+ELSEWHERE = ("", "home", "characters", "draft", "bring_in", "jobs", "settings", "glossary")
 
 
 def draw_sample_banner(path: str, *, quiet: bool = False) -> None:

@@ -1,20 +1,15 @@
-"""Make and import characters: forms of the Characters page and their callbacks."""
+"""Make characters: a form of the Characters page and its callbacks."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import streamlit as st
 
 from app import state
 from app.reads import library
-from app.sidebar import title_of
 from core.constitution import check_name, slug_for
 from core.errors import CoreError
-from core.interchange import read_any
 
 PAGE = "characters"
-LARGEST_UPLOAD_MB = 5
 
 
 def open_character_page(name: str) -> None:
@@ -53,41 +48,3 @@ def make(name: str, copy_of: str | None) -> None:
         state.complain(PAGE, str(error))
         return
     open_character_page(name)
-
-
-def draw_import() -> None:
-    """A file and the button that reads it."""
-    st.caption(
-        "A character file of ours (.json), or OpenCharacterTraining's hand-written array (.txt) or "
-        "few-shot file (.jsonl). Every problem is named; nothing is imported by half."
-    )
-    uploaded = st.file_uploader(
-        "File", type=["json", "jsonl", "txt"], key="import-file", max_upload_size=LARGEST_UPLOAD_MB
-    )
-    if uploaded is not None:
-        name = st.text_input("Its name here", key="import-name", placeholder="Left empty: the file's name")
-        st.button(
-            "Import",
-            key="import",
-            icon=":material/upload_file:",
-            on_click=bring_in,
-            args=(uploaded.getvalue(), uploaded.name, slug_for(name) if name else ""),
-        )
-
-
-def bring_in(data: bytes, filename: str, name: str = "") -> None:
-    """Read an uploaded file and save it as a character of one's own; for callbacks."""
-    state.complain(PAGE, None)
-    shelf = library()
-    try:
-        imported = read_any(data, filename)
-        if name:
-            imported = replace(imported, constitution=replace(imported.constitution, name=name))
-        saved = shelf.save(imported.constitution, base_revision=None, note=f"imported from {filename}")
-        if imported.additional:
-            shelf.add_additional(saved.constitution, imported.additional)
-    except CoreError as error:
-        state.complain(PAGE, str(error))
-        return
-    state.say_once(f"{title_of(imported.constitution.name)} imported.")
-    open_character_page(imported.constitution.name)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.gallery_cards import draw_cards
 from app.reads import library, settings
-from app.shelf_actions import draw_import, draw_new
+from app.shelf_actions import draw_new
 from app.trash_actions import draw_trash
 from app.widgets import command, page_head, plain, standing_complaint
 from core.errors import CoreError
@@ -40,8 +40,8 @@ def draw_ways() -> None:
         with st.popover("New character", type="primary", icon=":material/add:"):
             draw_new("Make it")
             st.page_link("views/draft.py", label="Or describe it first", icon=":material/person_add:")
-        with st.popover("Import", icon=":material/upload_file:"):
-            draw_import()
+        if st.button("Bring one in", icon=":material/upload_file:"):
+            st.switch_page("views/bring_in.py")
         draw_trash()
 
 

@@ -10,7 +10,6 @@ from app.home_parts import draw_next, draw_path, draw_work, titled
 from app.home_reads import standing_of
 from app.reads import library, settings
 from app.sample_banner import open_it
-from app.shelf_actions import draw_import
 from app.state.preferences import LAST, preference
 from app.tour import draw_offer
 from app.trial_button import draw_try_it
@@ -152,13 +151,13 @@ def draw_own_way(*, first: bool, shipped: int) -> None:
     with st.container(gap="xxsmall"):
         st.subheader(":material/edit_note: Write your own", anchor=False)
         st.markdown(
-            "Describe somebody in your own words, then keep the traits you like. Or begin with an empty page."
+            "Describe somebody in your own words and keep the traits you like, or bring in a card or a biography."
         )
     with st.container(horizontal=True):
         if st.button("Write one", key="home:write", icon=":material/add:"):
             st.switch_page("views/draft.py")
-        with st.popover("Bring one in", icon=":material/upload_file:", type="tertiary"):
-            draw_import()
+        if st.button("Bring one in", key="home:bring", icon=":material/upload_file:", type="tertiary"):
+            st.switch_page("views/bring_in.py")
 
 
 page()

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from core.constitution import Constitution, parse_json
+from core.embedded.adapters import PROVENANCE
 from core.errors import RunError
 from core.sample import MADE_FROM, SAMPLE, marked, renamed
 from core.settings import Settings
 from core.stages.dpo_data import PairJob, make_pairs
 from core.stages.trial import MODEL, read_trial, trial_folder
-from core.store.jsonl import read_json, write_atomic, write_json
+from core.store.datasets import RECORD
+from core.store.jsonl import read_json, read_rows, seal, write_atomic, write_json
 from core.store.library import Library
 from core.store.runs import Run, run_folder
 
@@ -42,7 +44,9 @@ def make_sample(settings: Settings, output: Path) -> Path:
         names = {original.content_hash: fresh.content_hash, run.id: fresh.run_id}
         _run(settings, where, run, fresh, names)
         _training(settings, where, names)
-        make_pairs(Run(run_folder(where, fresh.run_id)), where, PairJob())
+        made = Run(run_folder(where, fresh.run_id))
+        make_pairs(made, where, PairJob())
+        _date_pairs(where, made)
         _forget_folders(where, folder)
         return _pack(Path(folder), output)
 
@@ -111,6 +115,20 @@ def _training(settings: Settings, where: Settings, names: Mapping[str, str]) -> 
     target = where.lora_path / f"{MODEL.slug}-dpo" / SAMPLE
     for name in TRAINING:
         _copy(source / name, target / name, names)
+    # What it was trained on, without the adapter: the lineage knows the model, and nobody loads it.
+    about = renamed(read_json(source / "adapter" / PROVENANCE), names)
+    write_json(target / PROVENANCE, about)
+
+
+def _date_pairs(where: Settings, run: Run) -> None:
+    """Give the pair file the date of the trial's: the training and the checks came after those pairs."""
+    trained = read_json(where.lora_path / f"{MODEL.slug}-dpo" / SAMPLE / "training.json") or {}
+    at = float(trained["began"]) - 1
+    for path in where.data_path.glob(f"dpo/*/{SAMPLE}.manifest.json"):
+        write_json(path, {**(read_json(path) or {}), "created": at})
+    record = run.folder / RECORD
+    rows = [{**row, "made_at": at} for row in read_rows(record).rows]
+    write_atomic(record, b"".join(seal(row) for row in rows))
 
 
 def _copy(source: Path, target: Path, names: Mapping[str, str]) -> None:
