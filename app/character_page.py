@@ -171,10 +171,10 @@ def draw_conflict(name: str, *, readable: bool = True) -> None:
         st.button(newer, on_click=settle_conflict, args=(name,), kwargs={"mine": False})
 
 
-def check_column(opened: Open) -> None:
-    """What is good, what to mend, and the next step."""
+def check_column(opened: Open, here: str = "traits") -> None:
+    """What is good, what to mend, and the next step; `here` is the page that it stands on."""
     st.subheader("Check", anchor=False)
-    check_lines(opened)
+    check_lines(opened, here)
     if opened.ready:
         next_step(
             "See it speak",

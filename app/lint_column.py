@@ -33,12 +33,15 @@ PARTS = {
 }
 
 
-def check_lines(opened: Open) -> None:
-    """What is unfinished, then the findings by how grave they are, then those put aside."""
+def check_lines(opened: Open, here: str = "traits") -> None:
+    """What is unfinished, then the findings by how grave they are, then those put aside.
+
+    `here` is the page it stands on, "traits" or "exchanges"; what is on the other one gets a link.
+    """
     found = checked(opened)
     draw_standing(opened, found)
     for severity, title in GROUPS:
-        draw_group(opened, title, found.of(severity))
+        draw_group(opened, title, found.of(severity), here)
     draw_ignored(opened, found.ignored)
 
 
@@ -61,18 +64,18 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def draw_group(opened: Open, title: str, findings: list[Finding]) -> None:
+def draw_group(opened: Open, title: str, findings: list[Finding], here: str) -> None:
     """A heading with its number, and a line for each finding."""
     if not findings:
         return
     st.caption(f"**{title}** · {len(findings)}")
     for finding in findings[:MOST_SHOWN]:
-        draw_finding(opened, finding)
+        draw_finding(opened, finding, here)
     if len(findings) > MOST_SHOWN:
         st.caption(f"{len(findings) - MOST_SHOWN} more show as these are mended.")
 
 
-def draw_finding(opened: Open, finding: Finding) -> None:
+def draw_finding(opened: Open, finding: Finding, here: str) -> None:
     """One finding: closed a short line, open the whole story."""
     with st.expander(
         line_of(opened, finding),
@@ -84,7 +87,7 @@ def draw_finding(opened: Open, finding: Finding) -> None:
         st.caption(plain(finding.why))
         if finding.fix:
             draw_changes(finding.fix)
-        draw_answers(opened, finding)
+        draw_answers(opened, finding, here)
 
 
 def line_of(opened: Open, finding: Finding) -> str:
@@ -117,7 +120,7 @@ def _what_happens(change_: Change) -> str:
     return part if change_.old and change_.new else f"{part}, {'added' if change_.new else 'removed'}"
 
 
-def draw_answers(opened: Open, finding: Finding) -> None:
+def draw_answers(opened: Open, finding: Finding, here: str) -> None:
     """What can be done about a finding."""
     with st.container(horizontal=True):
         if finding.fix:
@@ -137,7 +140,9 @@ def draw_answers(opened: Open, finding: Finding) -> None:
             on_click=put_aside,
             args=(opened.name, finding.key),
         )
-        if finding.exchange:
+        if finding.trait and here != "traits":
+            st.page_link("views/traits.py", label="The trait", icon=":material/edit_note:")
+        if finding.exchange and here != "exchanges":
             st.page_link("views/exchanges.py", label="The exchanges", icon=":material/forum:")
 
 

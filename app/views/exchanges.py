@@ -96,7 +96,7 @@ def draw(opened: Open) -> None:
             draw_exchange(opened, index)
         st.button("Add an exchange", type="tertiary", icon=":material/add:", on_click=add, args=(opened,))
     with right:
-        check_column(opened)
+        check_column(opened, "exchanges")
 
 
 character_page("How it sounds, by example.", draw)

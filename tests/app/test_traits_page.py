@@ -144,3 +144,22 @@ def test_a_draft_is_checked_as_far_as_it_is_finished() -> None:
     button(app, "Say it as I").click().run()
     draft = library().load_draft("pirate")
     assert draft and draft.value["traits"][0]["trait"] == "I am salty and loud."
+
+
+def test_a_slip_in_an_exchange_is_found_and_cut_on_the_exchanges_page() -> None:
+    app = tab("exchanges")
+    answer = "As an AI, I never sailed. But six minutes by the glass, matey, and into icy water with it!"
+    app.text_area(key="exchange:pirate:0:assistant").set_value(answer).run()
+    assert expander(app, "Exchange 1: breaks the voice")
+    button(app, "Cut that sentence").click().run()
+    assert not app.exception
+    kept = library().load("pirate").constitution.exchanges[0].assistant
+    assert kept == answer.partition(". ")[2] == app.text_area(key="exchange:pirate:0:assistant").value
+
+
+def test_two_traits_that_pull_apart_are_told_together() -> None:
+    app = write_trait(open_first_trait(), "I keep my answers short and to the point.")
+    app.button(key="open:crewmate").click().run()
+    app.text_area(key="trait:pirate:crewmate").set_value("I tell everything in great detail.").run()
+    said = "".join(str(element.value) for element in expander(app, "Traits 1 and 2: pull apart").markdown)
+    assert "keep my answers short" in said.replace("\\", "") and "in great detail" in said
