@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.side_by_side import Make, at_once
+from app.state import play
 from app.widgets import answer_text, plain
 from core.diff import Span, word_spans
 from core.switchboard import changed_share
@@ -114,7 +115,7 @@ def stream(
     makers: Mapping[str, Make], slots: Mapping[str, DeltaGenerator], opens: Mapping[str, str], on_end: OnEnd
 ) -> None:
     """Draw the answers as they come, and hand each on when it ends, however that is."""
-    texts, left = dict.fromkeys(makers, ""), list(makers)
+    texts, left, ended = dict.fromkeys(makers, ""), list(makers), play.begin_stream()
     for side in makers:
         slots[side].caption("Thinking …")
     try:
@@ -128,8 +129,11 @@ def stream(
                     on_end(side, texts[side], came.trouble)
                 draw_growing(slots[side], texts[side], came.trouble, opens.get(side, ""), came.is_end)
     finally:
-        for side in left:
-            on_end(side, texts[side], STOPPED)
+        try:
+            for side in left:
+                on_end(side, texts[side], STOPPED)
+        finally:
+            ended.set()
 
 
 def draw_growing(slot: DeltaGenerator, text: str, trouble: str, opens: str, is_end: bool) -> None:

@@ -19,7 +19,7 @@ from core.names import parse_model
 from core.stages.defaults import PROVIDER
 from core.store.attack_log import BASE, AttackLog, Tried, attack_log
 
-BROKEN_OFF = "This answer was broken off before it had begun."
+BROKEN_OFF = "No answer yet: it was broken off, or another window is asking."
 SAYS = {
     "held": ("It held", ":material/shield:", "green"),
     "broke": ("It broke", ":material/broken_image:", "orange"),

@@ -24,7 +24,7 @@ from core.store.switchboard import SIDES, Board, Boards, Side, Turn
 from core.switchboard import in_words
 
 LONGEST = 220
-BROKEN_OFF = "This answer was broken off before it had begun."
+BROKEN_OFF = "No answer yet: it was broken off, or another window is asking."
 
 
 def draw_talk(choice: Choice, kept: Boards, board: Board) -> None:

@@ -87,6 +87,7 @@ def compare(constitution: Constitution, adapters: list[str]) -> None:
     if not draw_proof(adapter):
         return
     log = attack_log(settings(), name)
+    play.settle()
     asked = next((one for one in log.all() if one.page == PAGE), None)
     questions, slider = st.container(), st.container()
     with slider:
@@ -136,9 +137,7 @@ def draw_answers(constitution: Constitution, log: AttackLog, asked: Tried) -> No
     st.markdown(f":material/person: {plain(asked.question)}")
     columns = [column_of(asked, side, asking=asking) for side in asked.sides]
     named = [replace(columns[0], title="Before"), replace(columns[1], title="After")]
-    draw_columns(
-        named, lambda side, text, broken: log.answer(asked.id, side, text, broken), marks=not asking
-    )
+    draw_columns(named, lambda side, text, broken: log.answer(asked.id, side, text, broken))
     if asking:
         play.wait_for(PAGE, name, None)
         st.rerun()

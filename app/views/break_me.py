@@ -71,6 +71,7 @@ def playground(constitution: Constitution, adapters: list[str]) -> None:
     """The question and the attacks; who is attacked; the answers; everything tried so far."""
     name = constitution.name
     log = attack_log(settings(), name)
+    play.settle()
     tried = log.all()
     draw_board(tried)
     slot = st.container()

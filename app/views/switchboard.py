@@ -7,6 +7,7 @@ import streamlit as st
 from app import state
 from app.reads import library
 from app.sidebar import title_of
+from app.state import play
 from app.switchboard_choice import PAGE, board_of, chosen, show
 from app.switchboard_effects import draw_effects
 from app.switchboard_talk import draw_talk
@@ -30,6 +31,7 @@ def page() -> None:
     standing_complaint(PAGE)
     try:
         constitution = library().load(name).constitution
+        play.settle()
         kept, board = board_of(name)
         choice = chosen(constitution, board)
         show(choice)
