@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from core.constitution import Constitution
@@ -11,7 +10,7 @@ from core.prompts import Prompt, prompt_of
 from core.records import content_hash
 from core.settings import Settings
 from core.stages.distillation import Sources
-from core.stages.dpo_data import PairJob, pair_rows, removed_prompts, sources_of
+from core.stages.dpo_data import PairJob, pair_rows, removed_prompts
 from core.stages.lengths import token_counter
 from core.stages.pair_indexing import index_of
 from core.store.answer_set import AnswerSet
@@ -64,6 +63,10 @@ class Written:
     def index(self) -> PairIndex:
         return index_of(self.run, self.sources, JOB, self.settings)
 
+    def index_ids(self) -> list[str]:
+        """The ids of all planned pairs, in their order."""
+        return [row["id"] for row in self.expected()]
+
     def expected(self) -> list[dict[str, Any]]:
         """What `pair_rows` makes of everything on disk."""
         count, _ = token_counter(self.sources, self.settings)
@@ -86,10 +89,3 @@ def caught_up(index: PairIndex, rounds: int = 200) -> PairIndex:
         if index.refresh(0.2).is_done:
             return index
     raise AssertionError("the index never caught up")
-
-
-def run_folder_of(settings: Settings, run: Run) -> Path:
-    return settings.runs_path / run.id
-
-
-__all__ = ["JOB", "Written", "answer_row", "caught_up", "key_of", "sources_of"]
