@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app import state
 from app.launch import active_job
+from app.reads import library
 from app.share_bundle import PAGE, draw_bring_in, draw_make
 from app.share_upload import draw_upload
 from app.sidebar import title_of
-from app.widgets import command, page_head, standing_complaint
+from app.widgets import command, page_head, plain, standing_complaint
+from core.cards import card_json, card_png
+from core.errors import CoreError
 
 SUBJECTS = ("bundle-import",)
 
@@ -27,13 +32,39 @@ def draw_trainers() -> None:
     )
 
 
+def draw_card(name: str) -> None:
+    """The character as a card for SillyTavern and its kin."""
+    st.subheader("As a character card", anchor=False)
+    try:
+        character = library().load(name).constitution
+    except CoreError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.caption("For SillyTavern and programs like it. Brought in here again, it is the same character.")
+    with st.container(horizontal=True):
+        for label, kind, made in (
+            ("Picture with the card", "png", card_png),
+            ("Card as JSON", "json", card_json),
+        ):
+            st.download_button(
+                label,
+                partial(made, character),
+                f"{name}.{kind}",
+                key=f"card-{kind}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
 def parts(name: str) -> None:
     """Everything under the title; drawn anew while a job runs."""
     words = draw_make(name)
     draw_bring_in()
     draw_trainers()
     upload = draw_upload(name)
-    command([words, ["bundle", "import", "FILE"], upload])
+    draw_card(name)
+    card = ["constitution", "card", name, "--to", f"{name}.png"]
+    command([words, ["bundle", "import", "FILE"], upload, card])
     if state.flag("share-live") != something_runs(name):
         state.set_flag("share-live", something_runs(name))
         st.rerun()
