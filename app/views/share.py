@@ -58,6 +58,8 @@ def draw_card(name: str) -> None:
 
 def parts(name: str) -> None:
     """Everything under the title; drawn anew while a job runs."""
+    if wished := state.requested_page():
+        st.switch_page(wished, query_params={"character": state.character() or ""})
     words = draw_make(name)
     draw_bring_in()
     draw_trainers()
@@ -86,7 +88,11 @@ def page() -> None:
         return
     live = something_runs(name)
     state.set_flag("share-live", live)
-    st.fragment(parts, run_every=1.0 if live else None)(name)
+    # Only while a job runs: a click in a fragment draws no other page.
+    if live:
+        st.fragment(parts, run_every=1.0)(name)
+    else:
+        parts(name)
 
 
 page()
