@@ -140,6 +140,15 @@ def draw_answers(opened: Open, finding: Finding, here: str) -> None:
             on_click=put_aside,
             args=(opened.name, finding.key),
         )
+        if here == "traits" and _both_places(opened, finding):
+            st.button(
+                "The other trait",
+                key=f"other:{opened.name}:{finding.key}",
+                type="tertiary",
+                icon=":material/edit:",
+                on_click=state.open_only,
+                args=("trait", finding.also),
+            )
         if finding.trait and here != "traits":
             st.page_link("views/traits.py", label="The trait", icon=":material/edit_note:")
         if finding.exchange and here != "exchanges":

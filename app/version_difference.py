@@ -107,15 +107,16 @@ def draw_branch(name: str, version: Version) -> None:
 
 def draw_difference(opened: Open, states: list[State], shown: State, is_now: bool) -> None:
     """Every text that differs between this version and the one it is compared with."""
-    other = draw_choice(opened, states, shown)
+    other = draw_choice(opened, states, shown, is_now)
     value = opened.value if other is None else other.value
     if value is None or shown.value is None:
         st.markdown("The other version was damaged and cannot be compared.")
         return
-    pieces = changes(shown.value, value)
-    line = in_one_line(pieces)
-    then = "until now" if other is None else "until then"
-    st.markdown(plain("No difference." if not pieces else f"From this version {then}: {line}."))
+    backwards = other is not None and other.version.saved_at < shown.version.saved_at
+    pieces = changes(value, shown.value) if backwards else changes(shown.value, value)
+    st.markdown(
+        plain(f"{way_of(other, backwards)}: {in_one_line(pieces)}." if pieces else "No difference.")
+    )
     for piece in pieces[:MOST_PIECES]:
         draw_piece(piece)
     if len(pieces) > MOST_PIECES:
@@ -124,10 +125,26 @@ def draw_difference(opened: Open, states: list[State], shown: State, is_now: boo
         draw_answers(shown.value, value)
 
 
-def draw_choice(opened: Open, states: list[State], shown: State) -> State | None:
-    """The version to compare with; None is the character as it is now."""
+def way_of(other: State | None, backwards: bool) -> str:
+    """From which version to which a difference is told: always from the earlier one to the later."""
+    if other is None:
+        return "From this version until now"
+    return "From that version to this one" if backwards else "From this version until then"
+
+
+def before(states: list[State], shown: State) -> str:
+    """The id of the last state before this one that says something else, "" for none."""
+    older = states[states.index(shown) + 1 :]
+    return next((state_.version.id for state_ in older if state_.value != shown.value), "")
+
+
+def draw_choice(opened: Open, states: list[State], shown: State, is_now: bool) -> State | None:
+    """The version to compare with; None is the character as it is now.
+
+    The present state is compared with the one before it, until somebody chooses.
+    """
     others = {state_.version.id: state_ for state_ in states if state_.version.id != shown.version.id}
-    chosen = against() if against() in others else ""
+    chosen = against() if against() in others else before(states, shown) if is_now else ""
     key = state.seeded(f"against:{opened.name}:{shown.version.id}", chosen)
     st.selectbox(
         "Compared with",

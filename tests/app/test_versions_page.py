@@ -63,6 +63,12 @@ def test_a_version_is_compared_with_now_word_by_word() -> None:
     assert "<del" in diffs(app) and "a storm." in diffs(app)
 
 
+def test_the_present_version_is_compared_with_the_one_before_it() -> None:
+    app = three_versions()
+    assert "From that version to this one: changed 1 trait." in said(app)
+    assert "the tide." in diffs(app) and "a storm." in diffs(app)
+
+
 def test_two_versions_are_compared_and_the_address_keeps_both() -> None:
     app = three_versions()
     last = look(app, 2)
