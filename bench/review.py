@@ -1,4 +1,4 @@
-"""A review of 100,000 pairs: from nothing to the first page, a page turn, a decision, what is sent and kept.
+"""A review of 100,000 pairs: from nothing to the first page, a page turn, a decision, bytes and memory.
 
 python -m bench.review                 100,000 pairs of about 1.85 KB an answer, in a folder of its own
 python -m bench.review --pairs 5000    a quick look

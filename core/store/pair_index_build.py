@@ -146,7 +146,9 @@ class Slice:
         self.db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def _state(self) -> State:
-        (dirty,) = self.db.execute("SELECT count(*) FROM pairs WHERE dirty > 0").fetchone()
+        (dirty,) = self.db.execute(
+            "SELECT count(*) FROM pairs INDEXED BY pairs_dirty WHERE dirty > 0"
+        ).fetchone()
         planned = self._planned()
         # A torn last line is nobody's yet: where a file was read to its end, nothing is left unread.
         unread = sum(self.seen[name].unread for name, _ in self._paths() if name not in self._read_out)
@@ -334,7 +336,9 @@ class Slice:
 
     def _is_alone(self, side: int, place: tuple[str, int]) -> bool:
         where = "side = ? AND prompt = ? AND sample = ?"
-        (count,) = self.db.execute(f"SELECT count(*) FROM answers WHERE {where}", (side, *place)).fetchone()
+        (count,) = self.db.execute(
+            f"SELECT count(*) FROM answers INDEXED BY answers_place WHERE {where}", (side, *place)
+        ).fetchone()
         return count < 2
 
     def _sweep(self, name: str) -> None:
@@ -382,7 +386,8 @@ class Slice:
 
     def _judge_some(self) -> int:
         found = self.db.execute(
-            "SELECT n, prompt, sample, trait, dirty FROM pairs WHERE dirty > 0 ORDER BY n LIMIT ?",
+            "SELECT n, prompt, sample, trait, dirty FROM pairs INDEXED BY pairs_dirty"
+            " WHERE dirty > 0 ORDER BY n LIMIT ?",
             (JUDGED,),
         ).fetchall()
         if not found:
@@ -520,8 +525,9 @@ def storable(text: str) -> str:
 def place_of(db: sqlite3.Connection, side: int, prompt: str, sample: int) -> tuple[int, int, bytes] | None:
     """Where the answer that counts stands: offset, length, key. Of several requests the last counts."""
     return db.execute(
-        "SELECT offset, length, key FROM answers WHERE side = ? AND prompt = ? AND sample = ?"
-        " ORDER BY generation DESC, offset DESC LIMIT 1",
+        # SQLite would rather read a whole side than trust this index, which it knows nothing about.
+        "SELECT offset, length, key FROM answers INDEXED BY answers_place"
+        " WHERE side = ? AND prompt = ? AND sample = ? ORDER BY generation DESC, offset DESC LIMIT 1",
         (side, prompt, sample),
     ).fetchone()
 
