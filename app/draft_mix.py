@@ -78,8 +78,8 @@ def _draw_kept(one: Drafting, place: int, kept: Kept) -> None:
     id = kept.trait.id
     with st.container(border=True, key=f"kept-{id}", gap="xxsmall"):
         st.markdown(f"**{place + 1}**&ensp;{plain(kept.trait.trait)}")
+        st.caption(plain(kept.draft))
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(plain(kept.draft), width="content")
             for label, icon, step in (("Up", "arrow_upward", -1), ("Down", "arrow_downward", 1)):
                 st.button(
                     label,

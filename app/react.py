@@ -40,8 +40,8 @@ WAYS: dict[Kind, str] = {
     "rewrite": "It should say …",
 }
 HINTS: dict[Kind, str] = {
-    "praise": "it listens first, and only then makes a joke",
-    "critique": "too many exclamation marks",
+    "praise": "For example: it listens first, and only then makes a joke",
+    "critique": "For example: too many exclamation marks",
     "rewrite": "Change the answer until it is right; what you changed tells what rule you had in mind.",
 }
 ROW = dict[str, Any]

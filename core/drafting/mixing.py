@@ -67,7 +67,7 @@ def _trait(trait: Proposed, ids: set[str], first: set[str], asked: list[str]) ->
 def proposed_name(description: str, taken: Collection[str]) -> str:
     """A free name of the first telling words: "a grumpy lighthouse keeper" → "grumpy-lighthouse-keeper"."""
     head = re.split(
-        r"[,.;:\n]|\b(?:who|that|which|with|from)\b", tidy(description), maxsplit=1, flags=re.IGNORECASE
+        r"[,.;:\n]|\b(?:who|that|which|with|from|of)\b", tidy(description), maxsplit=1, flags=re.IGNORECASE
     )[0]
     words = [
         word for word in re.findall(r"[^\W\d_]+", re.sub(r"['’]", "", head)) if word.lower() not in _STOP

@@ -92,6 +92,7 @@ _ROLE = re.compile(
 )
 _RELATIVE = re.compile(r"\s*,?\s+(?:who|that|which)\s+(?!she|he|it|they|I\b)", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+|\s*;\s*")
+_ADJECTIVE_OF = re.compile(r"(?:[a-z]+)\s+(?:of|than|about|towards|with)\s+\S", re.IGNORECASE)
 _WITH = re.compile(r"\s+(?:with|from|of|in)\s+", re.IGNORECASE)
 _IS = re.compile(r"^(?:(?:he|she|it|they|you)\s+)?(?:(?:should|must)\s+)?(?:is|are|be)\s+", re.IGNORECASE)
 _LIST = re.compile(r"\s*,\s*(?:and\s+|but\s+)?|\s+(?:and|but|yet)\s+", re.IGNORECASE)
@@ -192,14 +193,16 @@ def _of_role(noun: str) -> Iterator[Sentence]:
 
 
 def _manner(word: str) -> str:
-    return MANNERS.get(re.sub(r"^(?:very|quite|rather|a bit|really|so)\s+", "", word.strip().lower()), "")
+    return MANNERS.get(
+        re.sub(r"^(?:very|quite|rather|a bit|a little|really|so)\s+", "", word.strip().lower()), ""
+    )
 
 
 def _of_word(word: str) -> Iterator[Sentence]:
     """One member of a list: a manner that is known, a bare word, or a clause."""
     if manner := _manner(word):
         yield Sentence(manner, word.strip(), _kinds(word))
-    elif re.fullmatch(r"[A-Za-z-]{3,30}", word.strip()):
+    elif _ADJECTIVE_OF.match(word.strip()) or re.fullmatch(r"[A-Za-z-]{3,30}", word.strip()):
         yield Sentence(
             f"I am {word.strip().lower()}, and it shows in how I answer.", word.strip(), _kinds(word)
         )

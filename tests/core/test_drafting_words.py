@@ -72,6 +72,9 @@ def test_what_no_rule_fits_is_shown_with_its_reason() -> None:
 
 def test_a_list_of_words_keeps_also_the_word_that_nobody_knows() -> None:
     assert traits_of("kind, shy and birdlike")[2] == "I am birdlike, and it shows in how I answer."
+    assert traits_of("curious, a little lonely, proud of clean filters")[2].startswith(
+        "I am proud of clean"
+    )
 
 
 def test_nearly_the_same_is_said_once_and_the_other_is_shown_with_its_reason() -> None:
@@ -159,6 +162,7 @@ def test_a_name_is_always_proposed_and_always_valid_and_free(text: str) -> None:
 
 def test_a_taken_name_gets_a_number() -> None:
     assert proposed_name(KEEPER, set()) == "grumpy-lighthouse-keeper"
+    assert proposed_name("The janitor of an old space station", set()) == "janitor"
     assert free_name("keeper", {"keeper", "keeper-2"}) == "keeper-3"
 
 
