@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -243,31 +244,34 @@ def draw_outcome() -> None:
         job_progress(job, PAGE)
         return
     _failure(job)
-    name = _imported_name(job)
-    if job.state == "done" and name:
+    about = _imported(job) if job.state == "done" else None
+    if about is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(f"{title_of(name)} is here", icon=":material/check:", color="green")
+            st.badge(f"{title_of(about.character)} is here", icon=":material/check:", color="green")
             st.button(
                 "Open its pairs",
                 key="open-imported",
                 icon=":material/compare_arrows:",
                 type="tertiary",
                 on_click=_open,
-                args=(name,),
+                args=(about,),
             )
 
 
-def _imported_name(job: Job) -> str:
-    """The name under which a finished import came in, read off its own command."""
+def _imported(job: Job) -> Manifest | None:
+    """What the bundle of a finished import said of itself; None where its file is gone."""
     argv = list(job.argv)
-    if "--as" in argv:
-        return argv[argv.index("--as") + 1]
     try:
-        return read_bundle(Path(argv[argv.index("import") + 1])).character
+        about = read_bundle(Path(argv[argv.index("import") + 1]))
     except (CoreError, ValueError, IndexError):
-        return ""
+        return None
+    return replace(about, character=argv[argv.index("--as") + 1]) if "--as" in argv else about
 
 
-def _open(name: str) -> None:
-    state.choose_character(name)
+def _open(about: Manifest) -> None:
+    """Go to the pairs, with the models that made them chosen."""
+    for role in ("teacher", "student"):
+        if models := about.models.get(role):
+            state.fill(role, models[0])
+    state.choose_character(about.character)
     state.request_page("views/pairs.py")
