@@ -18,7 +18,7 @@ MINUTES = 60_000
 
 def answers(page: Page) -> list[str]:
     """What stands in the two frames."""
-    return [text.strip() for text in page.get_by_test_id("stHtml").all_inner_texts()]
+    return [text.strip() for text in page.get_by_test_id("stHtml").locator("p").all_inner_texts()]
 
 
 def test_a_question_is_answered_twice_and_the_slider_asks_only_the_tuned_side(
