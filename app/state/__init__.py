@@ -251,30 +251,3 @@ def set_next_pair(run: str, pair: str | None) -> None:
     remember(f"next-pair:{run}", pair)
 
 
-class Question(NamedTuple):
-    """What was asked, and which time: the number is the seed, the same for both sides."""
-
-    text: str
-    number: int
-
-
-def question(name: str) -> Question | None:
-    """The last question about a character, or None."""
-    return recall(f"question:{name}")
-
-
-def ask(name: str, text: str) -> None:
-    """Ask a question, or the same one anew; for callbacks."""
-    before = question(name)
-    remember(f"question:{name}", Question(text, before.number + 1 if before else 1))
-
-
-def heard(key: tuple[Any, ...]) -> str | None:
-    """An answer that was heard to its end in this tab, or None."""
-    return recall("heard", {}).get(key)
-
-
-def remember_heard(key: tuple[Any, ...], text: str) -> None:
-    """Keep an answer, the last hundred of them."""
-    kept: dict[tuple[Any, ...], str] = {**recall("heard", {}), key: text}
-    remember("heard", dict(list(kept.items())[-100:]))
