@@ -36,6 +36,11 @@ def check_name(name: str) -> list[Problem]:
     return [Problem("name", f"{_why_not(name)} such as {slug_for(name)!r}.")]
 
 
+def is_device(name: str) -> bool:
+    """Whether Windows would open a device for a file of this name, whatever its ending."""
+    return name.casefold().partition(".")[0].rstrip() in _DEVICES
+
+
 def _why_not(name: str) -> str:
     shown = repr(name if len(name) <= 40 else name[:39] + "…")
     if not name.strip():

@@ -29,6 +29,7 @@ from core.prompts import Prompt
 from core.records import content_hash
 from core.sample import UNCHANGED, is_sample
 from core.settings import Settings
+from core.slugs import is_device
 from core.store.answer_set import AnswerSet, by_key
 from core.store.finishing import file_hash
 from core.store.jsonl import append_rows, read_json, read_rows, repair, write_json
@@ -98,10 +99,16 @@ class Run:
 
 
 def run_folder(settings: Settings, run_id: str) -> Path:
-    """The folder of a run id. Raises RunError for an id that is no plain name."""
-    if not run_id or run_id != safe_slug(run_id):
-        raise RunError(f"{run_id!r} is no run name; use letters, digits, dots and dashes.")
-    return settings.runs_path / run_id
+    """The folder of a run id. Raises RunError for an id that is no plain name, or leads elsewhere."""
+    if not run_id or run_id != safe_slug(run_id) or is_device(run_id):
+        shown = repr(run_id if len(run_id) <= 40 else run_id[:39] + "…")
+        raise RunError(f"{shown} is no run name; use letters, digits, dots and dashes.")
+    folder = settings.runs_path / run_id
+    if folder.is_symlink():
+        raise RunError(
+            f"{folder} is a link, and a run is a folder of its own; move the run there, or set DATA_PATH."
+        )
+    return folder
 
 
 def open_run(settings: Settings, constitution: Constitution, run_id: str | None = None) -> Run:
