@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from itertools import pairwise
 
 import streamlit as st
 
 from app import state
 from app.pair_reads import Pairs
-from app.widgets import MARK, PARAGRAPH, plain
+from app.widgets import MARK, dressed_text, plain
 from core.diff import Span, differing_share, word_spans
 from core.pair_evidence import Leak, Sides, leaks, reasons
 from core.pairs import PairRules
@@ -55,20 +54,13 @@ def draw_answer(spans: list[Span], found: list[Leak]) -> None:
     if not any(span.text for span in spans):
         st.caption("No answer yet.")
         return
-    told = "".join(dressed(text, differs, leak) for text, differs, leak in cut(spans, found))
-    st.html(f'<p dir="auto" style="{PARAGRAPH};unicode-bidi:isolate">{told}</p>')
+    dressed_text([dressed(text, differs, leak) for text, differs, leak in cut(spans, found)])
 
 
-def dressed(text: str, differs: bool, leak: Leak | None) -> str:
-    """One stretch of text, escaped, with its mark; a leak says why when one points at it."""
-    safe = html.escape(visible(text))
-    if differs:
-        safe = f'<span style="{MARK}">{safe}</span>'
-    return (
-        f'<mark style="{LEAK};color:inherit" title="{html.escape(leak.why)}">{safe}</mark>'
-        if leak
-        else safe
-    )
+def dressed(text: str, differs: bool, leak: Leak | None) -> tuple[str, str, str]:
+    """One stretch of text with its mark; a leak says why when one points at it."""
+    style = ";".join(part for part in (MARK if differs else "", LEAK if leak else "") if part)
+    return visible(text), style, leak.why if leak else ""
 
 
 HIDDEN = {number: f"⟨U+{number:04X}⟩" for number in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}

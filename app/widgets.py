@@ -67,6 +67,17 @@ def answer_text(spans: Sequence[Span]) -> None:
     st.html(f'<p style="{PARAGRAPH}">{"".join(pieces)}</p>')
 
 
+def dressed_text(pieces: Sequence[tuple[str, str, str]]) -> None:
+    """Model text in pieces (text, style, what a pointer on it says), all but our own style escaped."""
+    told = "".join(
+        f'<span style="{style}" title="{html.escape(says)}">{html.escape(text)}</span>'
+        if style
+        else html.escape(text)
+        for text, style, says in pieces
+    )
+    st.html(f'<p dir="auto" style="{PARAGRAPH};unicode-bidi:isolate">{told}</p>')
+
+
 GONE = "text-decoration:line-through;text-decoration-thickness:.08em;opacity:.72"
 NEW = f"{MARK};font-weight:600"
 

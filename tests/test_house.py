@@ -30,6 +30,8 @@ PURE = {
     "prompts": None,
     "pairs": None,
     "pair_edits": {"pairs"},
+    "pair_filter": set(),
+    "pair_evidence": None,
     "csv_safe": set(),
     "exports": None,
     "decision_log": {"pair_edits", "records"},

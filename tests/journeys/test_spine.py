@@ -61,9 +61,12 @@ def test_from_a_character_to_a_reviewed_pair_file(studio: Studio, page: Page, br
     expect(again.get_by_test_id("stMetricValue").first).to_have_text("8", timeout=3 * MINUTES)
     expect(again.get_by_role("button", name="Stop")).to_be_hidden(timeout=3 * MINUTES)
     kept = int(metric(again, "Kept"))
-    again.get_by_text("Kept", exact=True).last.click()
+    again.get_by_text(f"Kept {kept}", exact=True).click()
     for left in (kept - 1, kept - 2):
-        again.get_by_role("button", name="Drop", exact=False).first.click()
+        settled(again)
+        # A pair is decided once it can have been read.
+        again.evaluate("() => new Promise(seen => setTimeout(() => seen(true), 350))")
+        again.get_by_test_id("stButton").filter(has_text="Drop").first.click()
         until(lambda left=left: metric(again, "Kept") == str(left))
     again.get_by_role("button", name="Write the training file").click()
     expect(again.get_by_role("button", name="Download")).to_be_visible()
