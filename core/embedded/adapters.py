@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -111,7 +112,7 @@ def _folder_of(settings: Settings, model: str, wish: str | Path) -> Path:
     named = _named(settings, model, str(wish))
     for place in [Path(wish).expanduser().absolute(), *named]:
         for folder in (place / "adapter", place):
-            if any((folder / name).exists() for name in (CONFIG, GGUF, *PICKLES)):
+            if any(os.path.exists(folder / name) for name in (CONFIG, GGUF, *PICKLES)):
                 return folder
     known = ", ".join(adapter_names(settings, model))
     raise ModelError(
