@@ -16,10 +16,11 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from core.embedded.catalogue import MODELS
-from core.errors import CoreError, RunError, SettingsError
+from core.errors import ConstitutionError, CoreError, RunError, SettingsError
 from core.model_card import Facts, Measured, adapter_card, dataset_card
 from core.names import ALIASES
 from core.settings import Secret, Settings, origin_of, redact
+from core.slugs import check_name
 from core.stages.bundle import newest_run
 from core.stages.evals.keeping import results_of
 from core.store.jsonl import Row, read_json
@@ -76,6 +77,8 @@ def plan_upload(
     """What would leave, file by file; nothing is sent. Raises a CoreError for what is missing or wrong."""
     if not _REPO.fullmatch(repo):
         raise SettingsError(f"{repo!r} is no repository; write it as user/name, without spaces.")
+    if problems := check_name(name):
+        raise ConstitutionError(name[:80], problems)
     chosen = run or newest_run(settings, name)
     folder = _adapter(settings, name)
     dpo = _dpo(settings, name)
