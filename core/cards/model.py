@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
 from core.constitution import MAX_TEXT, MAX_TRAIT, Constitution, new_trait_id, parse
@@ -32,7 +33,7 @@ class Card:
 
     name: str
     spec: str
-    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    fields: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     greetings: tuple[str, ...] = ()
     ignored: tuple[Unused, ...] = ()
     whole: Constitution | None = None
@@ -54,7 +55,7 @@ class Proposal:
     keep: bool = True
     user: str = ""
     note: str = ""
-    whole: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    whole: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def proposals_of(value: object, source: str) -> Proposals:
     fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
     try:
         # Our reader of JSON knows no whole numbers.
-        items = tuple(Proposal(**{**item, "id": int(item["id"])}) for item in fields["items"])
+        listed = cast("list[dict[str, Any]]", fields["items"])
+        items = tuple(replace(Proposal(**item), id=int(item["id"])) for item in listed)
         unused = tuple(Unused(**one) for one in fields["unused"])
         texts = ("name", "origin", "spec", "summary", "assistant_name")
         head = {name: str(fields.get(name, "")) for name in texts}

@@ -256,7 +256,9 @@ def _check_events(events: Iterator[Any], source: str) -> None:
         elif depth > 20 or count > MOST_YAML_NODES:
             why = "it is nested or branched as no character is"
         if why:
-            raise ConstitutionError(source, [Problem(f"line {event.start_mark.line + 1}", f"{why}.")])
+            raise ConstitutionError(
+                source, [Problem(f"line {cast(Any, event).start_mark.line + 1}", f"{why}.")]
+            )
 
 
 def macros(text: str) -> str:

@@ -55,9 +55,10 @@ def card_json(character: Constitution, version: Version = 2) -> bytes:
 
 def card_png(character: Constitution) -> bytes:
     """A picture with the card in it in both forms, as SillyTavern writes it."""
+    forms: tuple[tuple[str, Version], ...] = (("chara", 2), ("ccv3", 3))
     texts = {
         keyword: json.dumps(card_value(character, version), ensure_ascii=False).encode()
-        for keyword, version in (("chara", 2), ("ccv3", 3))
+        for keyword, version in forms
     }
     return picture_with(texts, character.name)
 

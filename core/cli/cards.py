@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -63,7 +62,7 @@ def card(name: str, file: Path, v3: bool, data: Path | None) -> None:
     kind = file.suffix.lower()
     if kind not in (".json", ".png"):
         raise RunError(f"{file.name}: a card is a .json or a .png file; choose one of these endings.")
-    version = cast(Version, 3 if v3 else 2)
+    version: Version = 3 if v3 else 2
     write_atomic(file, card_png(character) if kind == ".png" else card_json(character, version))
     say(f"Wrote {file}")
 
