@@ -145,3 +145,32 @@ def test_a_file_older_than_the_last_decision_is_not_offered_for_download() -> No
     assert "Written to" in words(app)
     button(app, "Drop").click().run()
     assert "Written to" not in words(app)
+
+
+def test_a_second_press_before_a_pair_can_have_been_read_is_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = previewed()
+    button(app, "Drop").click().run()
+    monkeypatch.setattr(review, "READING_S", 60.0)
+    button(app, "Drop").click().run()
+    assert metric(app, "Dropped") == "1"
+    assert "2 of 4" in words(app)
+
+
+def test_a_link_leads_to_its_pair_and_filter() -> None:
+    app = previewed()
+    button(
+        app,
+        "Next",
+    ).click().run()
+    found = app.query_params["pair"]
+    pair = found if isinstance(found, str) else found[0]
+    again = tab("pairs")
+    again.text_input(key="teacher").set_value("fake/parrot").run()
+    again.text_input(key="student").set_value("fake/parrot").run()
+    again.query_params["pair"] = pair
+    again.query_params["show"] = "kept"
+    again.run()
+    assert "2 of 4" in words(again)
+    assert again.segmented_control(key="pairs:show").value == "kept"

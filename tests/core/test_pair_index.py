@@ -135,3 +135,42 @@ def fresh(run: Written) -> PairIndex:
     """An index made anew from nothing."""
     remove(run.index().path)
     return run.index()
+
+
+def test_a_row_that_is_being_written_is_never_shown_and_whole_ones_are_at_once(settings: Settings) -> None:
+    run = three(settings)
+    path = run.teacher.rows_path
+    whole = path.read_bytes()
+    last = whole.rstrip(b"\n").rfind(b"\n") + 1
+    path.write_bytes(whole[:last])
+    index = caught_up(run.index())
+    seen: set[tuple[str | None, ...]] = set()
+    with path.open("ab", buffering=0) as file:
+        for byte in whole[last:]:
+            file.write(bytes([byte]))
+            index.refresh(0.2)
+            seen.add(tuple(row["chosen"] for row in index.rows()))
+    full = tuple(row["chosen"] for row in run.expected())
+    assert seen == {(*full[:2], None), full}
+
+
+@pytest.mark.parametrize("harm", ["deleted", "garbage", "cut"])
+def test_a_lost_or_damaged_index_is_made_anew(settings: Settings, harm: str) -> None:
+    run = three(settings)
+    index = caught_up(run.index())
+    index.close()
+    if harm == "deleted":
+        remove(index.path)
+    else:
+        index.path.write_bytes(b"no index " * 900 if harm == "garbage" else index.path.read_bytes()[:5000])
+    assert list(caught_up(run.index()).rows()) == run.expected()
+
+
+def test_search_and_filters_count_what_they_would_show(settings: Settings) -> None:
+    run = three(settings)
+    index = caught_up(run.index())
+    view = index.view(PairFilter(search="KNOT"))
+    assert [row.text for row in view.page(0)] == ["What is a knot?"]
+    assert view.counts.shows["kept"] == 1
+    assert len(index.view(PairFilter(least=50.0))) == 0
+    assert len(index.view(PairFilter(trait="no such trait"))) == 0
