@@ -166,14 +166,11 @@ def test_a_damaged_byte_anywhere_never_gets_half_a_bundle_in(
 
 # ---- what is in it
 
+
 Change = Callable[[dict[str, bytes]], Any]
 
 
-def changed(
-    name: str, data: bytes | Callable[[bytes], bytes], *, honest: bool = True
-) -> Callable[[Any], None]:
-    name: str, data: bytes | Callable[[bytes], bytes], *, honest: bool = True
-) -> Callable[[Any], None]:
+def changed(name: str, data: bytes | Callable[[bytes], bytes], *, honest: bool = True) -> Change:
     """A change of one file, with a manifest that fits it unless told otherwise."""
 
     def change(files: dict[str, bytes]) -> None:
