@@ -264,7 +264,7 @@ class PairIndex:
                 " ORDER BY pairs.n",
                 numbers,
             ).fetchall()
-        return [Preview(*row[1:7], json.loads(row[7]), *row[8:]) for row in rows]
+        return [Preview._make([*row[1:7], json.loads(row[7]), *row[8:]]) for row in rows]
 
     def numbers_of(self, pair: str) -> list[int]:
         """The row numbers of a pair id, lowest first."""

@@ -39,10 +39,25 @@ LONGEST_FOLDED = 200_000
 class Judge(Protocol):
     """What makes a pair of two answers. `fingerprint` changes whenever it may judge differently."""
 
-    fingerprint: str
-    removed_stamp: str
-    counts_by_usage: bool
-    written: tuple[str, ...]
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever pairs may be judged differently."""
+        ...
+
+    @property
+    def removed_stamp(self) -> str:
+        """Changes whenever prompts may have been taken out."""
+        ...
+
+    @property
+    def counts_by_usage(self) -> bool:
+        """Whether the engine's own counts may tell lengths."""
+        ...
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The sources of prompts that may be taken out."""
+        ...
 
     def join(
         self,
