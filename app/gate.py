@@ -14,7 +14,7 @@ from app.entrance.hosts import stays_here
 from app.entrance.oidc import may_enter
 from app.reads import settings
 from app.state.person import person, signed_in
-from app.widgets import plain
+from app.widgets import link_here, plain
 from core.settings import Sharing
 from core.store.people import People
 
@@ -90,4 +90,4 @@ def draw_signed_in() -> None:
         if sharing.sign_in == "oidc":
             st.button("Sign out", type="tertiary", on_click=st.logout)
         else:
-            st.html('<a href="/sign-out" target="_self" style="font-size:.85rem">Sign out</a>')
+            link_here("Sign out", "/sign-out")

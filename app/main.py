@@ -18,6 +18,7 @@ from app.sample_banner import draw_sample_banner
 from app.sidebar import character_switcher
 from app.state.preferences import remember_visit
 from app.tour import draw_tour, here
+from app.widgets import style_sheet
 from core.store.privacy import keep_private
 
 # `streamlit run` comes straight here.
@@ -27,7 +28,7 @@ st.set_page_config(
     page_title="Character Studio", page_icon=str(Path(__file__).with_name("icon.png")), layout="wide"
 )
 
-st.html(Path(__file__).with_name("style.css"))
+style_sheet()
 
 if not let_in():
     st.stop()

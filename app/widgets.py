@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -46,9 +48,13 @@ def command(words: Sequence[str] | list[list[str]]) -> None:
 MARKDOWN = str.maketrans({letter: f"\\{letter}" for letter in r"\`*_{}[]<>()#+-.!|~$:"})
 
 
+# Streamlit makes links of bare addresses after all escaping. A joiner, which nobody sees, keeps them text.
+ADDRESS = re.compile(r"(?<=://)|(?<=www)(?=\.)|(?<=\w@)(?=\w)", re.IGNORECASE)
+
+
 def plain(text: str) -> str:
     """`text` escaped so that Streamlit's Markdown shows it letter by letter: no image, link or formula."""
-    return text.translate(MARKDOWN)
+    return ADDRESS.sub("\u2060", text).translate(MARKDOWN)
 
 
 PARAGRAPH = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.6;margin:0"
@@ -128,3 +134,13 @@ def next_step(label: str, page: str, caption: str) -> None:
     ):
         st.switch_page(page)
     st.caption(caption)
+
+
+def style_sheet() -> None:
+    """What the theme cannot say, from `style.css`; takes no room on the page."""
+    st.html(Path(__file__).with_name("style.css"))
+
+
+def link_here(label: str, path: str) -> None:
+    """A link that opens in this tab; Streamlit's own would open another. For words and paths of ours."""
+    st.html(f'<a href="{html.escape(path, quote=True)}" target="_self">{html.escape(label)}</a>')
