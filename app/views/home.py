@@ -151,7 +151,7 @@ def draw_own_way(*, first: bool, shipped: int) -> None:
     with st.container(gap="xxsmall"):
         st.subheader(":material/edit_note: Write your own", anchor=False)
         st.markdown(
-            "Describe somebody in your own words and keep the traits you like, or bring in a card or a biography."
+            "Describe somebody in your own words, keep the traits you like. Or bring in a card or a story."
         )
     with st.container(horizontal=True):
         if st.button("Write one", key="home:write", icon=":material/add:"):
