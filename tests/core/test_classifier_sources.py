@@ -9,8 +9,16 @@ import pytest
 
 from core.errors import RunError
 from core.records import Identity
-from core.stages.evals.classifying import character_classifier, check_pairs, learn_from, trained_prompts
+from core.stages.dpo_data import PairJob, pair_rows
+from core.stages.evals.classifying import (
+    character_classifier,
+    check_pairs,
+    learn_from,
+    plain_sources,
+    trained_prompts,
+)
 from core.stages.evals.hearing import general_questions
+from core.store.decisions import Decision, decide
 from core.store.library import Library
 from core.store.runs import Run, begin_run, open_run
 from tests.core.eval_kit import VOICE, Voiced, pirate_session, taught, write_pairs
@@ -51,6 +59,23 @@ def test_an_answer_of_a_tuned_model_is_never_learned_from(tmp_path: Path) -> Non
         text for text, label in zip(learning.texts, learning.labels, strict=True) if label == "neutral"
     ]
     assert len(plain) == 24 and not any(VOICE in text for text in plain)
+
+
+def test_a_pair_that_a_person_turned_round_is_no_example_of_the_character(tmp_path: Path) -> None:
+    """After a swap the plain answer is the chosen one: learned from, it would teach the reverse."""
+    session = taught(tmp_path, 24)
+    assert session.run is not None
+    sources = plain_sources(session.run)
+    assert sources is not None
+    ids = [row["id"] for row in pair_rows(session.run, sources, PairJob(), lambda prompt, row: 0)]
+    decide(session.run.folder, Decision(ids[0], "swap"))
+    decide(session.run.folder, Decision(ids[1], "edit", text=f"{VOICE} Mine.", rejects="teacher"))
+    decide(session.run.folder, Decision(ids[2], "edit", text=f"{VOICE} Mine.", rejects="student"))
+    learning = learn_from(session)
+    plain = [
+        text for text, label in zip(learning.texts, learning.labels, strict=True) if label == "neutral"
+    ]
+    assert learning.pairs == 22 and not any(VOICE in text for text in plain)
 
 
 def test_a_trials_pairs_count_where_the_run_itself_has_none(tmp_path: Path) -> None:

@@ -156,11 +156,7 @@ def _pairs_of(run: Run, avoided: set[str]) -> Iterator[Row]:
         if sources is None:
             continue
         some = _some_of(sources, avoided)
-        rows = [
-            row
-            for row in pair_rows(one, some, PairJob(), lambda prompt, row: 0)
-            if is_telling(row["dropped"])
-        ]
+        rows = [row for row in pair_rows(one, some, PairJob(), lambda prompt, row: 0) if is_telling(row)]
         yield from sorted(rows, key=lambda row: row["sample"])
 
 
@@ -191,9 +187,14 @@ def _some_of(sources: Sources, avoided: set[str]) -> Sources:
     return Sources(_Some(sources.teacher.folder, first), _Some(sources.student.folder, first))
 
 
-def is_telling(dropped: str | None) -> bool:
-    """Whether a pair tells the character from a plain answer, whatever training makes of it."""
-    return dropped is None or dropped.startswith(STILL_TELLING)
+def is_telling(row: Row) -> bool:
+    """Whether a pair tells the character from a plain answer, whatever training makes of it.
+
+    Not where a person swapped the sides, or put the teacher's own answer on the rejected one.
+    """
+    origin = row["origin"]
+    plain_side = origin["rejected"] == "student" and origin["chosen"] != "student"
+    return plain_side and (row["dropped"] is None or row["dropped"].startswith(STILL_TELLING))
 
 
 def plain_sources(run: Run) -> Sources | None:

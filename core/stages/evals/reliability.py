@@ -137,7 +137,7 @@ def known_pairs(session: Session, count: int) -> list[Known]:
 def _telling(run: Run, sources: Sources) -> list[Row]:
     first: dict[str, Row] = {}
     for row in pair_rows(run, sources, PairJob(), lambda prompt, answer: 0):
-        if is_telling(row["dropped"]):
+        if is_telling(row):
             first.setdefault(row["prompt"], row)
     return list(first.values())
 
