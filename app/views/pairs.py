@@ -94,11 +94,12 @@ def draw_everything(
         heading.subheader("Make more pairs", anchor=False)
     if pairs is not None and catching_up(pairs, running=running):
         draw_catching_up(name, pairs, engines)
+    # Also where the present version has no pairs yet: then the earlier ones are what a person looks for.
+    draw_stale_note(name, "pairs")
     if pairs is None or view is None or not has:
         if not running and (pairs is None or pairs.state.is_done):
             empty(name, constitution.run_id)
         return words
-    draw_stale_note(name, "pairs")
     results(name, pairs, view, constitution, running=running)
     return [*words, ["review", name], *after(name, pairs, view, engines, running=running)]
 
