@@ -15,7 +15,6 @@ from core.store.switchboard import SIDES
 from core.switchboard import NO_EXCHANGES, Ticks, everything, exchange_id, without
 
 LONGEST_LINE = 150
-LIST_HEIGHT = 330
 WHOLE = "switchboard:whole"
 
 
@@ -23,7 +22,7 @@ def draw_ticks(choice: Choice) -> None:
     """Quick choices, then every sentence and every exchange, readable, with what is on."""
     draw_presets(choice)
     whole = bool(state.widget(WHOLE))
-    with st.container(border=True, height=LIST_HEIGHT, gap="xsmall", key="switchboard-list"):
+    with st.container(border=True, gap="xsmall", key="switchboard-list"):
         st.caption("Sentences")
         for trait in choice.constitution.traits:
             draw_line(choice, trait.id, trait.trait if whole else beginning(trait.trait))
