@@ -61,8 +61,9 @@ def read_now(run: Run) -> Now | None:
         return None
     if not isinstance(value, dict):
         return None
-    about = cast("dict[str, Any]", value)
+    about: dict[str, Any] = dict(cast("dict[str, Any]", value))
     try:
-        return Now(**{name: about[name] for name in Now.__slots__} | {"stages": tuple(about["stages"])})
+        about["stages"] = tuple(about["stages"])
+        return Now(**{name: about[name] for name in Now.__slots__})
     except (KeyError, TypeError):
         return None

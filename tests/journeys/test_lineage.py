@@ -48,7 +48,7 @@ def test_one_reworded_trait_is_asked_anew_and_the_other_pairs_are_carried_over(
     expect(strip).to_be_visible()
 
     strip.click()
-    expect(page.get_by_text("Trait 1 was reworded", exact=True)).to_be_visible()
+    expect(page.get_by_role("strong").filter(has_text="Trait 1 was reworded")).to_be_visible()
     expect(page.get_by_text("carried over")).to_be_visible()
     settled(page)
     page.get_by_role("button", name="Regenerate only 1 trait").click()
