@@ -8,9 +8,13 @@ from urllib.parse import unquote
 
 import streamlit as st
 
+from core.settings import load_settings
+
 
 def person() -> str:
     """The name of who is signed in, for reviews and jobs; "" in a studio of one's own."""
+    if load_settings().sharing is None:
+        return ""
     user = signed_in()
     return unquote(str(user.get("person") or "")) or str(user.get("email") or "")
 

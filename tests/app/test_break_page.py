@@ -61,7 +61,7 @@ def test_before_and_after_shows_on_a_reload_what_was_heard_and_asks_nobody() -> 
     log.answer(id, side, "A wee plot o' land.")
     app = tab("before_after")
     assert "What is a garden" in words(app)
-    drawn = " ".join(element.proto.body for element in app.get("html"))
+    drawn = " ".join(element.proto.body for element in app.main.get("html"))
     assert "A plot of land." in drawn and "A wee plot" in drawn
     app.get_by_key(f"judge:{id}:{side}").set_value("broke").run()
     app.button(key=f"add:{id}:{side}").click().run()
@@ -150,7 +150,7 @@ def test_hostile_answers_and_questions_are_shown_as_text() -> None:
     for side in ("base", "tuned"):
         log.answer(id, side, nasty)
     app = opened()
-    drawn = [element.proto.body for element in app.get("html")]
+    drawn = [element.proto.body for element in app.main.get("html")]
     assert any("&lt;script&gt;" in body for body in drawn)
     assert not any("<script>alert" in body for body in drawn)
     assert not any("![x](" in element.value for element in app.markdown)

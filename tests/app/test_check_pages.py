@@ -200,7 +200,7 @@ def test_a_result_shows_its_sentence_its_chart_and_the_answers_behind_it(about: 
     app = tab(about.page)
     assert sentence_case(found.headline) in [one.value.replace("\\", "") for one in app.subheader]
     assert app.get("plotly_chart"), "a chart"
-    assert "The answers behind it" in told(app) and app.get("html")
+    assert "The answers behind it" in told(app) and app.main.get("html")
     assert about.teaches not in told(app)
     assert about.does in [one.label for one in app.button] or about.judged
 
@@ -214,7 +214,7 @@ def test_what_a_model_said_is_shown_as_text_and_can_do_nothing(about: About) -> 
     app = tab(about.page)
     for element in (*app.markdown, *app.caption, *app.subheader):
         assert "![look](" not in str(element.value) and "<b>bold" not in str(element.value)
-    shown = [element.proto.body for element in app.get("html")]
+    shown = [element.proto.body for element in app.main.get("html")]
     assert any("&lt;b&gt;" in body for body in shown) and not any("<b>" in body for body in shown)
 
 

@@ -36,7 +36,7 @@ def test_before_the_first_one_the_page_says_what_is_missing_and_leads_there() ->
     app = tab("report")
     assert "0 of 8 parts are measured" in told(app)
     assert "Not measured yet: does it still know what it knew?" in told(app)
-    links = [one.proto.label for one in app.get("page_link")]
+    links = [one.proto.label for one in app.main.get("page_link")]
     assert links[0] == "Data check" and links[-1] == "Rate blind" and len(links) == 8
     assert app.code[-1].value == "character report --constitution pirate"
 

@@ -189,7 +189,7 @@ def test_a_suggested_rewrite_is_a_difference_and_accepting_it_can_be_undone() ->
     Suggestions(load_settings(), "pirate").add([proposal])
     app = tab("traits")
     app.button(key="open:voice").click().run()
-    shown = "".join(element.proto.body for element in app.get("html"))
+    shown = "".join(element.proto.body for element in app.main.get("html"))
     assert "like the tide, in and out." in re.sub(r"<[^>]+>", "", shown)
     assert "underline" in shown
     button(app, "Use this wording").click().run()

@@ -13,7 +13,7 @@ from core.store.sample import has_sample
 from tests.app.kit import button, library, tab, words
 
 # Whom AppTest takes a tab's user for.
-SOMEBODY = "test@example.com"
+SOMEBODY = ""
 
 
 def chose(name: str, value: object) -> None:

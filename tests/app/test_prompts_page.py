@@ -91,7 +91,7 @@ def test_more_prompts_for_one_trait_are_written_by_a_job() -> None:
     app.button(key="more:play").click().run()
     [job] = Jobs(load_settings()).list()
     assert job.subject == "prompts:humor"
-    assert job.page == {"page": "prompts"}
+    assert job.page == {"page": "prompts", "by": ""}
     assert "--trait" in job.argv
     until(lambda: not Jobs(load_settings()).get(job.id).active)
     app.run()

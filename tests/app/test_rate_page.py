@@ -209,7 +209,7 @@ def test_without_a_judge_the_page_says_how_to_get_one() -> None:
 def test_model_text_is_shown_as_text() -> None:
     tried()
     app = tab("rate")
-    bodies = [element.proto.body for element in app.get("html")]
+    bodies = [element.proto.body for element in app.main.get("html")]
     assert len(bodies) == 2 and any("&lt;b&gt;" in body for body in bodies)
     assert not any("<b>" in body for body in bodies)
     for element in (*app.markdown, *app.caption):

@@ -126,7 +126,7 @@ def test_no_technical_name_stands_on_a_page_in_plain_words(page: str) -> None:
 
 
 def test_technical_names_appear_when_somebody_wants_them() -> None:
-    prefer(load_settings(), "technical", True, "test@example.com")
+    prefer(load_settings(), "technical", True, "")
     seen = " ".join(outside_folds(tab("train", character=SAMPLE).main))
     assert "Reward margin" in seen and "DPO" in seen
     assert any(one.label.startswith("Write the DPO file") for one in tab("pairs", character=SAMPLE).button)

@@ -71,7 +71,7 @@ def test_before_the_first_trial_the_button_says_size_time_and_price() -> None:
 
 def test_a_click_on_the_first_page_starts_one_trial_and_shows_its_steps() -> None:
     app = tab()
-    app.button(key="trial:characters").click().run()
+    app.button(key="trial:home").click().run()
     [job] = Jobs(load_settings()).list()
     assert list(job.argv[3:]) == ["trial", "pirate", "--json"]
     assert "Pirate is being learned" in told(app)
@@ -101,11 +101,11 @@ def test_a_result_shows_the_verdict_the_proof_and_answers_as_text_side_by_side()
     assert "0% of 60 answers before, 100% of 60 after" in told(app)
     for element in (*app.markdown, *app.caption):
         assert "![look](" not in str(element.value)
-    shown = [element.proto.body for element in app.get("html")]
+    shown = [element.proto.body for element in app.main.get("html")]
     assert any("&lt;b&gt;" in body for body in shown) and not any("<b>" in body for body in shown)
     assert len(shown) == 2 * 6
     next(one for one in app.button if one.label.startswith("Show all 24")).click().run()
-    assert len(app.get("html")) == 2 * 24
+    assert len(app.main.get("html")) == 2 * 24
 
 
 def test_a_trial_that_was_not_good_enough_says_so() -> None:

@@ -43,7 +43,7 @@ def said(app) -> str:
 
 
 def diffs(app) -> str:
-    return "".join(element.proto.body for element in app.get("html"))
+    return "".join(element.proto.body for element in app.main.get("html"))
 
 
 def test_a_character_that_was_never_changed_says_what_will_be_here() -> None:
