@@ -469,9 +469,17 @@ class Slice:
         return Prompt(prompt_id, *found[:3]), bool(found[3])
 
     def _answer(self, files: list[int | None], side: int, planned: tuple[Any, ...]) -> Row | None:
-        fd = files[side]
         found = place_of(self.db, side, planned[0], planned[1])
-        return None if fd is None or found is None else row_at(fd, *found)
+        if found is None:
+            return None
+        fd = files[side]
+        row = None if fd is None else row_at(fd, *found)
+        if row is None:
+            # The file was written anew and this line is not read again yet. Judged now, the pair lacks an
+            # answer; so the line has to count as a changed one when it comes, even where it says the same.
+            where = "side = ? AND key = ?"
+            self.db.execute(f"UPDATE answers SET mark = -1 WHERE {where}", (side, found[2]))
+        return row
 
     def _repeats(self, n: int, now: tuple[bytes | None, str | None], before: tuple[Any, Any]) -> bool:
         """Whether a pair like this one stands earlier; others that this changes are marked."""
