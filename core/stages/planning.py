@@ -152,11 +152,28 @@ class Estimate:
     cost: PriceRange | None
 
 
+@dataclass(frozen=True, slots=True)
+class There:
+    """The compact keys of a model's finished answers, and their mean length in tokens (None: no answer)."""
+
+    done: frozenset[bytes]
+    typical: float | None
+
+
 def estimate(
-    job: AnswerJob, run: Run | None, constitution: Constitution, engine: Engine, price: Price | None
+    job: AnswerJob,
+    run: Run | None,
+    constitution: Constitution,
+    engine: Engine,
+    price: Price | None,
+    there: There | None = None,
 ) -> Estimate:
-    """What the job would still ask; reads files, sends and writes nothing."""
-    done, typical = _what_is_there(job, run)
+    """What the job would still ask; reads files, sends and writes nothing.
+
+    `there` is what `answers_there` said, for who asks about several jobs of one model, as that takes long.
+    """
+    there = there or answers_there(job.role, job.model, run)
+    done, typical = there.done, there.typical
     planned = waiting = characters = 0
     for request in planned_requests(job, constitution, engine):
         planned += 1
@@ -171,16 +188,16 @@ def estimate(
     return Estimate(planned, waiting, tokens, most * waiting, _seconds(job, waiting), typical, cost)
 
 
-def _what_is_there(job: AnswerJob, run: Run | None) -> tuple[set[bytes], float | None]:
-    """The keys of finished answers, and how many tokens they have on average."""
+def answers_there(role: Role, model: ModelName, run: Run | None) -> There:
+    """What a run has of a model's answers; reads each of them once."""
     done: set[bytes] = set()
     lengths: list[int] = []
-    for found in run.answer_sets(job.role, job.model.label) if run else ():
+    for found in run.answer_sets(role, model.label) if run else ():
         done |= found.done_keys()
         rows = islice(found.iter_rows(), SAMPLE_OF_ANSWERS)
         counts = ((row.get("usage") or {}).get("completion") for row in rows)
         lengths += [count for count in counts if isinstance(count, int)]
-    return done, sum(lengths) / len(lengths) if lengths else None
+    return There(frozenset(done), sum(lengths) / len(lengths) if lengths else None)
 
 
 def _seconds(job: AnswerJob, count: int) -> float:
