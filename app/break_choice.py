@@ -12,6 +12,7 @@ from app import state
 from app.check_fields import MODEL_HELP, TUNED_HELP
 from app.reads import settings
 from app.side_by_side import Make
+from app.state.address import in_address
 from app.tuned_choice import MODEL, draw_proof, draw_strength, draw_which, strength_words
 from core.attacks import ATTACKS
 from core.errors import SettingsError
@@ -59,7 +60,7 @@ def choose_rivals(adapters: list[str]) -> Rivals | None:
     with left:
         strengths = [draw_strength(STRENGTH)]
     with right:
-        if st.toggle("A second strength beside it", key=TWO, persist_state="session"):
+        if st.toggle("A second strength beside it", key=in_address(TWO, False), persist_state="session"):
             strengths.append(draw_strength(SECOND, "Second strength", value=0.5))
     tuned: Sides = {
         f"tuned@{strength:g}": {"adapter": adapter, "strength": strength}

@@ -32,6 +32,7 @@ from app.check_standing import draw_standing
 from app.check_words import CONTROL_WORDS
 from app.glossary import name
 from app.launch_quote import sentence_case
+from app.state.address import in_address, whole
 from app.widgets import plain
 from core.evaluation.variants import VARIANTS
 
@@ -124,8 +125,7 @@ def draw_adapters(name: str, there: Sequence[str]) -> None:
         "Trained",
         there,
         selection_mode="multi",
-        default=there[:1],
-        key=adapters_key(name),
+        key=in_address(adapters_key(name), list(there[:1]), options=there, name="check-adapters"),
         format_func=lambda one: STAGE_WORDS.get(str(one).partition("/")[0], str(one)),
         persist_state="session",
         help="Several compare the stages of training.",
@@ -138,8 +138,7 @@ def draw_strengths() -> None:
         "Strength",
         STRENGTHS,
         selection_mode="multi",
-        default=(1.0,),
-        key=STRENGTH,
+        key=in_address(STRENGTH, [1.0], options=STRENGTHS),
         format_func=lambda one: f"{one:g}",
         persist_state="session",
         help="1 is as it was trained. Several show where the character begins and where language breaks.",
@@ -152,8 +151,7 @@ def draw_controls() -> None:
         "Compared with",
         CONTROLS,
         selection_mode="multi",
-        default=CONTROLS,
-        key=CONTROL,
+        key=in_address(CONTROL, list(CONTROLS), options=CONTROLS),
         format_func=lambda one: sentence_case(CONTROL_WORDS[str(one)]),
         persist_state="session",
         help="Without these nobody could tell training from a good instruction, or from chance.",
@@ -171,10 +169,18 @@ def draw_model_fields() -> None:
     """The model before training and the one after it, by name."""
     with st.container(horizontal=True):
         st.text_input(
-            "Before training", key=MODEL, placeholder=EMBEDDED, help=MODEL_HELP, persist_state="session"
+            "Before training",
+            key=in_address(MODEL, ""),
+            placeholder=EMBEDDED,
+            help=MODEL_HELP,
+            persist_state="session",
         )
         st.text_input(
-            "After training", key=TUNED, placeholder="None", help=TUNED_HELP, persist_state="session"
+            "After training",
+            key=in_address(TUNED, ""),
+            placeholder="None",
+            help=TUNED_HELP,
+            persist_state="session",
         )
 
 
@@ -192,15 +198,21 @@ def draw_own(kind: str, flag: str, option: click.Option) -> None:
             label,
             low,
             high,
-            default,
-            key=key,
+            key=in_address(key, default, read=whole(low, high)),
             help=about,
             width=190,
             placeholder=STANDARD,
             persist_state="session",
         )
     else:
-        st.text_input(label, key=key, help=about, width=360, persist_state="session", placeholder=STANDARD)
+        st.text_input(
+            label,
+            key=in_address(key, ""),
+            help=about,
+            width=360,
+            persist_state="session",
+            placeholder=STANDARD,
+        )
 
 
 def label_of(kind: str, flag: str) -> str:
@@ -221,8 +233,7 @@ def draw_choices(label: str, key: str, option: click.Option, about: str | None) 
             label,
             words,
             selection_mode="multi",
-            default=default,
-            key=key,
+            key=in_address(key, default, options=words),
             format_func=worded,
             help=about,
             persist_state="session",
@@ -231,8 +242,7 @@ def draw_choices(label: str, key: str, option: click.Option, about: str | None) 
         st.segmented_control(
             label,
             words,
-            default=default,
-            key=key,
+            key=in_address(key, default, options=words),
             format_func=worded,
             help=about,
             persist_state="session",
@@ -251,7 +261,7 @@ def draw_judge(about: About, name: str) -> None:
         "Judge",
         list(dict.fromkeys([EMBEDDED, *records])),
         index=None,
-        key=JUDGE,
+        key=in_address(JUDGE),
         placeholder="None",
         accept_new_options=True,
         width=420,

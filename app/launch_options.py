@@ -13,6 +13,7 @@ import streamlit as st
 from app import state
 from app.commands import Flags
 from app.reads import settings
+from app.state.address import in_address, whole
 from core.engines.routing import Routing
 from core.names import PROVIDERS, ModelName
 from core.stages.planning import Role
@@ -132,14 +133,14 @@ def draw_advanced(models: Sequence[ModelName]) -> None:
                 1,
                 1000,
                 None,
-                key=AT_ONCE,
+                key=in_address(AT_ONCE, read=whole(1, 1000)),
                 placeholder=str(max((ceiling_of(model) for model in models), default=ORDINARY)),
                 width=200,
                 persist_state="session",
             )
             st.toggle(
                 "Exactly that many",
-                key=FIXED,
+                key=in_address(FIXED, False),
                 persist_state="session",
                 help="Keeps so many under way whatever the server says. Good on a server of your own.",
             )
@@ -153,15 +154,20 @@ def draw_routing() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             "OpenRouter: only these providers",
-            key=ONLY,
+            key=in_address(ONLY, ""),
             placeholder="Any, or names such as deepinfra, novita",
             width=300,
             persist_state="session",
         )
         st.multiselect(
-            "Precision", PRECISIONS, key=PRECISION, placeholder="Any", width=260, persist_state="session"
+            "Precision",
+            PRECISIONS,
+            key=in_address(PRECISION, [], options=PRECISIONS),
+            placeholder="Any",
+            width=260,
+            persist_state="session",
         )
-        st.toggle("Any licence", key=LICENCE, persist_state="session")
+        st.toggle("Any licence", key=in_address(LICENCE, False), persist_state="session")
     st.caption(
         "Answers of another provider or precision count as other answers: they are asked for anew. "
         "Without “Any licence” the teacher is only a model whose makers allow training on its answers."

@@ -16,6 +16,7 @@ from app.gate import draw_signed_in, let_in
 from app.glossary import draw_vocabulary_switch
 from app.sample_banner import draw_sample_banner
 from app.sidebar import character_switcher
+from app.state.address import arrive
 from app.state.preferences import remember_visit
 from app.tour import draw_tour, here
 from app.widgets import style_sheet
@@ -77,6 +78,7 @@ PAGES = {
 page = st.navigation(PAGES, expanded=True)
 if wished := state.requested_page():
     st.switch_page(wished, query_params={"character": state.character() or ""})
+arrive(page.url_path)
 character_switcher()
 draw_vocabulary_switch()
 draw_signed_in()

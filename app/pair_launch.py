@@ -24,6 +24,7 @@ from app.launch_quote import Quote
 from app.pair_reads import pairs_of
 from app.reads import library, run_of_character
 from app.sidebar import title_of
+from app.state.address import in_address, whole
 from app.widgets import job_progress, plain
 from app.wording import counted
 from core.errors import CoreError, SettingsError
@@ -98,7 +99,7 @@ def choose_engines() -> Engines:
             "Answers to each prompt",
             1,
             20,
-            key="samples",
+            key=in_address("samples", 1, read=whole(1, 20)),
             persist_state="session",
             width=220,
             help="OpenCharacterTraining asks five times; once is enough for a first look.",
@@ -109,7 +110,7 @@ def choose_engines() -> Engines:
 def model_input(label: str) -> str:
     """A model's name, as typed or the embedded one."""
     typed = st.text_input(
-        label, value=EMBEDDED, key=label.lower(), persist_state="session", help=MODEL_HELP
+        label, key=in_address(label.lower(), EMBEDDED), persist_state="session", help=MODEL_HELP
     )
     return (typed or EMBEDDED).strip()
 
@@ -139,7 +140,8 @@ def actions(name: str, engines: Engines, planned: int) -> None:
 def how_many(planned: int) -> int:
     """The field for how many prompts are asked."""
     most = max(1, planned)
-    return int(st.number_input("How many prompts", 1, most, min(24, most), key="limit", width=160))
+    key = in_address("limit", min(24, most), read=whole(1, most))
+    return int(st.number_input("How many prompts", 1, most, key=key, width=160))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from app import state
 from app.commands import verb_words
 from app.launch_options import dollars, draw_limit
 from app.pair_launch import EMBEDDED, model_input
+from app.state.address import in_address, whole
 from app.train_choice import backends
 from app.train_words import WHERE
 from core.whole import PRESETS, STAGES, TITLES, Plan, between
@@ -88,7 +89,7 @@ def draw_expert() -> None:
             st.selectbox(
                 "Trained where",
                 backends(),
-                key=PLACE,
+                key=in_address(PLACE, backends()[0], options=backends()),
                 format_func=lambda one: WHERE[one],
                 persist_state="session",
                 width=190,
@@ -97,14 +98,14 @@ def draw_expert() -> None:
             st.selectbox(
                 "Stop after",
                 [*reversed(preset.stages)],
-                key=LAST,
+                key=in_address(LAST, preset.stages[-1], options=preset.stages),
                 format_func=lambda one: TITLES[one],
                 persist_state="session",
                 width=300,
             )
             st.text_input(
                 "Judge",
-                key=JUDGE,
+                key=in_address(JUDGE, ""),
                 placeholder="None: classifiers measure",
                 persist_state="session",
                 width=300,
@@ -114,7 +115,14 @@ def draw_expert() -> None:
 
 def _number(label: str, key: str, placeholder: str) -> None:
     st.number_input(
-        label, 1, 100_000, None, key=key, placeholder=placeholder, persist_state="session", width=150
+        label,
+        1,
+        100_000,
+        None,
+        key=in_address(key, read=whole(1, 100_000)),
+        placeholder=placeholder,
+        persist_state="session",
+        width=150,
     )
 
 

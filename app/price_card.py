@@ -14,6 +14,7 @@ from app.engine_cards import head
 from app.job_card import draw_progress
 from app.launch import active_job, cancel, last_job, launch
 from app.reads import settings
+from app.state.address import in_address
 from app.widgets import command, plain, standing_complaint
 from app.wording import ago, counted
 from core.engines.price_lists import NEEDS_KEY, PARSERS
@@ -152,7 +153,7 @@ def draw_table(table: PriceTable) -> None:
     """The models that are likely to be used, or those that a search finds, with editable prices."""
     st.text_input(
         "Look up a model",
-        key=SEARCH,
+        key=in_address(SEARCH, ""),
         icon=":material/search:",
         placeholder="Part of its name, as glm air",
     )

@@ -13,6 +13,7 @@ from app.prompt_plan import Place, Wish, wish_for
 from app.prompt_price import price_words
 from app.reads import settings
 from app.sidebar import title_of
+from app.state.address import in_address, whole
 from app.widgets import job_progress, plain
 from core.errors import CoreError
 from core.expansion import Mix, is_small
@@ -47,8 +48,7 @@ def choose_engine() -> tuple[str, str | None]:
     with st.expander("Who writes them", icon=":material/stylus:"):
         typed = st.text_input(
             "Model",
-            value=EMBEDDED,
-            key="prompt-writer",
+            key=in_address("prompt-writer", EMBEDDED),
             persist_state="session",
             help="provider/model, for example openrouter/z-ai/glm-4.5-air or ollama/llama3.1:8b",
         )
@@ -98,9 +98,8 @@ def draw_more(name: str, model: str, usable: bool, mixes: list[Mix]) -> int:
                 "Prompts a trait",
                 5,
                 200,
-                goal(mixes),
                 step=5,
-                key=f"per-trait:{name}",
+                key=in_address(f"per-trait:{name}", goal(mixes), read=whole(5, 200), name="per-trait"),
                 width=160,
                 persist_state="session",
             )

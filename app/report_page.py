@@ -20,6 +20,7 @@ from app.launch_quote import sentence_case
 from app.lineage_strip import draw_stale_note
 from app.reads import library, run_of_character
 from app.sidebar import title_of
+from app.state.address import in_address
 from app.widgets import command, page_head, plain, standing_complaint
 from app.wording import ago
 from core.cli import character
@@ -148,7 +149,7 @@ def download(label: str, path: Path, mime: str, *, primary: bool) -> None:
 def draw_preview(file: Path) -> None:
     """The report itself, in a frame of its own that can reach nothing of the studio."""
     key = f"{PAGE}:preview"
-    if not st.toggle("Read it here", key=key, persist_state="session"):
+    if not st.toggle("Read it here", key=in_address(key, False), persist_state="session"):
         return
     if file.stat().st_size > LARGEST_PREVIEW:
         st.caption("It is too large to show here; download it.")

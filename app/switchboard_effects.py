@@ -13,6 +13,7 @@ from app.launch_options import draw_budget, no_limit_without_price
 from app.play_job import draw_live, size_words
 from app.reads import run_of_character, settings
 from app.sidebar import title_of
+from app.state.address import in_address
 from app.switchboard_choice import PAGE, Choice
 from app.widgets import answer_text, command, plain
 from core.diff import Span, word_spans
@@ -85,7 +86,9 @@ def draw_launch(choice: Choice, key: str, running: bool) -> str:
     """The question, what it takes, the button; the question as it stands."""
     name, button = choice.constitution.name, f"effects:{choice.constitution.name}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        question = (st.text_input("One question for all of them", key=key) or "").strip()
+        question = (
+            st.text_input("One question for all of them", key=in_address(key, "", name="effects")) or ""
+        ).strip()
         draw_budget(model_of(choice))
         words, trouble = takes(choice, question)
         st.button(

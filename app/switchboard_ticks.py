@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import state
 from app.pair_launch import MODEL_HELP
+from app.state.address import in_address
 from app.switchboard_choice import MODEL, Choice, leave_out, preset, take_model, tick
 from app.widgets import plain
 from core.constitution import Exchange
@@ -56,7 +57,7 @@ def draw_presets(choice: Choice) -> None:
             on_change=leave_out,
             args=(choice, key),
         )
-        st.toggle("Whole sentences", key=WHOLE, persist_state="session")
+        st.toggle("Whole sentences", key=in_address(WHOLE, False), persist_state="session")
 
 
 def draw_line(choice: Choice, id: str, sentence: str) -> None:

@@ -12,6 +12,7 @@ from app.glossary import knows, meaning, name, spoken, technical
 from app.launch import launch
 from app.reads import settings
 from app.sidebar import title_of
+from app.state.address import in_address, number, whole
 from app.train_choice import (
     KIND,
     LIMIT,
@@ -54,6 +55,7 @@ from core.tuning.trainings import newest, trainings
 
 START = "train:start"
 SHOWN_NOTES = 2
+MOST = 2**31
 ICONS = {
     "good": ":green[:material/check_circle:]",
     "note": ":orange[:material/info:]",
@@ -107,10 +109,9 @@ def _segments(label: str, key: str, options: Sequence[str], titles: Mapping[Any,
     st.segmented_control(
         label,
         options,
-        default=options[0],
         required=True,
         format_func=lambda one: titles[one],
-        key=key,
+        key=in_address(key, options[0], options=options),
         persist_state="session",
         width="content",
     )
@@ -123,7 +124,7 @@ def draw_student(name: str) -> None:
     st.selectbox(
         "Student",
         options,
-        key=STUDENT,
+        key=in_address(STUDENT, options[0]),
         format_func=student_title,
         accept_new_options=True,
         persist_state="session",
@@ -185,7 +186,9 @@ def _number(choice: Choice, one: Field) -> None:
         value=None,
         step=1 if one.whole else one.step,
         format="%d" if one.whole else "%g",
-        key=number_key(one.flag),
+        key=in_address(
+            number_key(one.flag), read=whole(int(one.least), MOST) if one.whole else number(one.least)
+        ),
         placeholder=shown,
         persist_state="session",
     )

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.reads import settings
+from app.state.address import in_address, number
 from app.widgets import plain
 from core.embedded.adapters import STRONGEST, adapter_names
 from core.embedded.catalogue import MODELS
@@ -77,9 +78,8 @@ def draw_strength(
         label,
         0.0,
         STRONGEST,
-        value,
-        0.05,
-        key=key,
+        step=0.05,
+        key=in_address(key, value, read=number(0.0, STRONGEST)),
         persist_state="session",
         help="0 is the plain student, 1 what it learned, more than 1 exaggerates.",
         on_change=on_change,

@@ -7,6 +7,7 @@ import streamlit as st
 from app import state
 from app.editor import Open
 from app.sidebar import title_of
+from app.state.address import in_address
 from app.state.versions import against, compare_with
 from app.version_actions import branch_off, call, restore
 from app.version_answers import answers_of_both
@@ -87,7 +88,11 @@ def draw_ways(opened: Open, shown: State, value: Value, is_now: bool) -> None:
 def draw_branch(name: str, version: Version) -> None:
     """A name for a new character that begins from here."""
     key = f"branch-name:{version.id}"
-    typed = st.text_input("Name of the new character", key=key, placeholder=f"for example: grumpier {name}")
+    typed = st.text_input(
+        "Name of the new character",
+        key=in_address(key, "", name="branch"),
+        placeholder=f"for example: grumpier {name}",
+    )
     slug = slug_for(typed) if typed else ""
     st.caption(
         f"It will be called {plain(slug)}." if slug and slug != typed else "Its own character from here on."

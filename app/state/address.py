@@ -1,0 +1,142 @@
+"""Settings that stand in a page's address: a reload and a link find them, other pages of the tab keep them.
+
+    st.text_input("Teacher", key=in_address("teacher", EMBEDDED))
+
+The call comes before the widget that it names, takes the place of the widget's own default, and has the
+widget hold, in this order: what was just typed or chosen in it, what the address says, what the tab last
+had. A value that is the default takes its name out of the address. Sums of money do not belong here:
+somebody else's link must not say how much may be spent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.state.memory import recall, remember
+
+LONGEST = 2000
+
+
+def arrive(page: str) -> None:
+    """Say which page is drawn now, before anything on it is."""
+    remember("kept-stays", recall("kept-page") == page)
+    remember("kept-page", page)
+
+
+Read = Callable[[str], Any]
+
+
+def in_address(
+    key: str,
+    default: Any = None,
+    *,
+    options: Collection[Any] = (),
+    read: Read | None = None,
+    name: str = "",
+) -> str:
+    """The key of a widget that is drawn next, its value taken from and put into the address.
+
+    `default` also says of which kind the value is: a text, a yes or no, several of `options`; `read` reads
+    anything else and raises ValueError. What does not fit is passed over, in the address and in the tab.
+    """
+    name = name or key.replace(":", "-")
+    read = read or reader(default, options)
+    held = recall(f"kept:{key}", default)
+    if key not in st.session_state:
+        value = _told(name, read, held)
+    else:
+        value = st.session_state[key]
+        # Back and forward change the address and nothing else.
+        value = _there(name, read, default, held) if value == held else value
+    value = _fitting(read, value, default)
+    st.session_state[key] = value
+    remember(f"kept:{key}", value)
+    _put(name, None if value == default else text_of(value))
+    return key
+
+
+def whole(low: int, high: int) -> Read:
+    """Reads a whole number and keeps it within bounds."""
+    return lambda text: min(high, max(low, int(text)))
+
+
+def number(low: float, high: float = math.inf) -> Read:
+    """Reads a number and keeps it within bounds."""
+
+    def read(text: str) -> float:
+        value = float(text)
+        if math.isnan(value):
+            raise ValueError(text)
+        return min(high, max(low, value))
+
+    return read
+
+
+def reader(default: Any, options: Collection[Any]) -> Read:
+    """How a word of the address becomes a value of the default's kind."""
+
+    def read(text: str) -> Any:
+        if isinstance(default, list):
+            return [one_of(part, options) for part in text.split(",") if part]
+        if isinstance(default, bool):
+            return one_of(text, (True, False))
+        return one_of(text, options) if options else text
+
+    return read
+
+
+def one_of(text: str, options: Collection[Any]) -> Any:
+    """The option that is written so. Raises ValueError."""
+    for option in options:
+        if text_of(option) == text:
+            return option
+    raise ValueError(text)
+
+
+def text_of(value: Any) -> str:
+    """A value as a word of the address."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        several: Sequence[Any] = value
+        return ",".join(text_of(one) for one in several)
+    return "" if value is None else str(value)
+
+
+def _fitting(read: Read, value: Any, default: Any) -> Any:
+    """A value as the widget can hold it; the default in place of one that it cannot."""
+    if value is None:
+        return None
+    try:
+        return read(text_of(value))
+    except ValueError:
+        return default
+
+
+def _told(name: str, read: Read, otherwise: Any) -> Any:
+    """What the address says under a name; `otherwise` where that is nothing or makes no sense."""
+    text = st.query_params.get(name)
+    if text is None or len(text) > LONGEST:
+        return otherwise
+    try:
+        return read(text)
+    except ValueError:
+        return otherwise
+
+
+def _there(name: str, read: Read, default: Any, held: Any) -> Any:
+    """What the address of a page that was drawn before says now; of a new page, what the tab had."""
+    if name in st.query_params:
+        return _told(name, read, held)
+    return default if recall("kept-stays") else held
+
+
+def _put(name: str, text: str | None) -> None:
+    if text is None or len(text) > LONGEST:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != text:
+        st.query_params[name] = text
