@@ -12,6 +12,7 @@ from app.check_reads import Kept, rows_of
 from app.check_rows import ORDERS, Exchange, Said, Wish, compared_of, exchanges_of, groups_of, is_judged
 from app.check_words import group_words, sentence_of, titles_of, who
 from app.launch_quote import sentence_case
+from app.state.address import in_address
 from app.widgets import answer_text, plain
 from app.wording import counted
 from core.constitution import Constitution
@@ -73,22 +74,15 @@ def draw_filters(about: About, rows: Sequence[dict], titles: dict[str, str]) -> 
 
 def draw_group(about: About, groups: Sequence[str], titles: dict[str, str]) -> str:
     """What the answers are about; the address names it, so that a link opens the same."""
-    key, wished = group_key(about), st.query_params.get("about", ALL)
     options = [ALL, *groups]
-    if state.widget(key) not in options:
-        state.fill(key, wished if wished in options else ALL)
     chosen = st.selectbox(
         "About",
         options,
-        key=key,
+        key=in_address(group_key(about), ALL, options=options, name="about"),
         format_func=lambda one: group_words(one, about.kind, titles).capitalize() if one else "Everything",
         width=300,
         help="Or click a bar of the chart.",
     )
-    if chosen:
-        st.query_params["about"] = chosen
-    else:
-        st.query_params.pop("about", None)
     return str(chosen or ALL)
 
 

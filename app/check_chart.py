@@ -11,6 +11,7 @@ from app.check_answers import show_group
 from app.check_kinds import About
 from app.check_reads import Kept, Stamp, stamp_of, whole
 from app.job_charts import CONFIG
+from app.state.address import in_address
 from app.widgets import plain
 from core.charts import MOST_ROWS, Chart, charts_of
 from core.charts.clicks import clicked
@@ -58,23 +59,15 @@ def which(about: About, charts: Sequence[Chart]) -> Chart:
     by_name = {chart.name: chart for chart in charts}
     if len(by_name) == 1:
         return charts[0]
-    key, wished = f"{about.page}:chart", st.query_params.get("chart", "")
-    if state.widget(key) not in by_name:
-        state.fill(key, wished if wished in by_name else charts[0].name)
     chosen = st.segmented_control(
         "Chart",
         list(by_name),
-        key=key,
+        key=in_address(f"{about.page}:chart", charts[0].name, options=by_name, name="chart"),
         required=True,
         format_func=lambda name: by_name[name].title if name in by_name else str(name),
         label_visibility="collapsed",
     )
-    chart = by_name.get(str(chosen), charts[0])
-    if chart is charts[0]:
-        st.query_params.pop("chart", None)
-    else:
-        st.query_params["chart"] = chart.name
-    return chart
+    return by_name.get(str(chosen), charts[0])
 
 
 def draw_figure(about: About, kept: Kept, chart: Chart) -> None:

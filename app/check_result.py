@@ -12,7 +12,6 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
 from app.check_answers import draw_answers
 from app.check_chart import draw_chart
 from app.check_details import draw_details
@@ -23,6 +22,7 @@ from app.glossary import name
 from app.job_card import dotted
 from app.job_figures import reason_in_words
 from app.launch_quote import sentence_case
+from app.state.address import in_address
 from app.widgets import plain
 from app.wording import ago, counted, duration
 from core import csv_safe
@@ -55,23 +55,16 @@ def which(about: About, every: Sequence[Kept]) -> Kept:
     if len(every) == 1:
         return every[0]
     by_id = {one.id: one for one in every}
-    wished = st.query_params.get("result", "")
     key = f"check:{about.kind}:result:{every[0].result.constitution}"
     chosen = st.selectbox(
         "Result",
         list(by_id),
-        index=list(by_id).index(wished) if wished in by_id else 0,
-        key=state.seeded(key, wished) if wished in by_id else key,
+        key=in_address(key, every[0].id, options=by_id, name="result"),
         format_func=lambda id: label_of(by_id[id], every) if id in by_id else str(id),
         width=520,
         help="Newest first, with the settings by which they differ.",
     )
-    kept = by_id.get(str(chosen), every[0])
-    if kept is every[0]:
-        st.query_params.pop("result", None)
-    else:
-        st.query_params["result"] = kept.id
-    return kept
+    return by_id.get(str(chosen), every[0])
 
 
 def draw_headline(about: About, name: str, kept: Kept) -> None:

@@ -30,15 +30,18 @@ def adapters_of(name: str) -> list[str]:
 
 
 def draw_which(adapters: list[str], key: str) -> str:
-    """The adapter that is heard; a choice where there are several, the address names the first one."""
+    """The adapter that is heard; a choice where there are several, in the address as "dpo" or "trial"."""
     if len(adapters) == 1:
         return adapters[0]
-    wished = st.query_params.get("adapter", "")
-    first = next((one for one in adapters if one.partition("/")[0] == wished), adapters[0])
+    stages = [one.partition("/")[0] for one in adapters]
     chosen = st.segmented_control(
-        "What it learned from", adapters, default=first, required=True, format_func=stage_words, key=key
+        "What it learned from",
+        stages,
+        required=True,
+        format_func=stage_words,
+        key=in_address(key, stages[0], options=stages, name="adapter"),
     )
-    return str(chosen) if chosen in adapters else first
+    return adapters[stages.index(str(chosen))] if chosen in stages else adapters[0]
 
 
 def stage_words(adapter: object) -> str:

@@ -11,6 +11,7 @@ from app.rate_empty import SUBJECT, draw_empty
 from app.rate_results import draw_results
 from app.reads import library, run_of_character
 from app.sidebar import title_of
+from app.state.address import in_address
 from app.widgets import command, job_progress, page_head, plain, standing_complaint
 from core.errors import CoreError
 from core.evaluation.ratings import QUESTIONS, deck, standing, waiting
@@ -80,20 +81,16 @@ def who_and_what() -> tuple[str, str]:
         max_chars=40,
         help="Each rater has votes of their own. Two raters show how far people agree.",
     )
-    wished = st.query_params.get("question", "")
+    first = next(iter(QUESTIONS))
     question = right.segmented_control(
         "Question",
         list(QUESTIONS),
-        key="rate-question",
-        default=wished if wished in QUESTIONS else next(iter(QUESTIONS)),
+        key=in_address("rate-question", first, options=QUESTIONS, name="question"),
         required=True,
         format_func=lambda one: SHORT[one],
         label_visibility="collapsed",
     )
-    chosen = question if question in QUESTIONS else next(iter(QUESTIONS))
-    if st.query_params.get("question") != chosen:
-        st.query_params["question"] = chosen
-    return (rater or "").strip() or NOBODY, chosen
+    return (rater or "").strip() or NOBODY, question if question in QUESTIONS else first
 
 
 def sitting(run: Run, material: Material, rater: str, question: str) -> None:
