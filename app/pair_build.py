@@ -22,9 +22,9 @@ def catching_up(pairs: Pairs, *, running: bool) -> bool:
 def draw_catching_up(name: str, pairs: Pairs, engines: Engines) -> None:
     """How far the list is; a large rest is left to a job, a small one to the next redraw."""
     subject = f"pairs-index:{name}"
-    if pairs.backlog > INLINE_BYTES and active_job(subject) is None:
+    if pairs.is_much and active_job(subject) is None:
         begin(name, pairs, engines, subject)
-    follow(pairs)
+    follow(pairs, subject)
 
 
 def begin(name: str, pairs: Pairs, engines: Engines, subject: str) -> None:
@@ -41,9 +41,13 @@ def begin(name: str, pairs: Pairs, engines: Engines, subject: str) -> None:
 
 
 @st.fragment(run_every=1.0)
-def follow(pairs: Pairs) -> None:
-    """How far it is, once a second; when it is done the whole page is drawn once more."""
-    now = pairs.index.refresh(0.2)
+def follow(pairs: Pairs, subject: str) -> None:
+    """How far it is, once a second; when it is done the whole page is drawn once more.
+
+    The page helps the job along where that is quick, and does it alone where there is no job.
+    """
+    quick = active_job(subject) is None or pairs.index.backlog() <= INLINE_BYTES
+    now = pairs.index.refresh(0.2, words_only=not quick)
     if now.is_done:
         st.rerun()
     planned = max(now.planned, 1)

@@ -36,6 +36,7 @@ from core.store.lines import Row
 from core.store.pair_index import View
 
 REASONS = ("not in character", "not helpful", "wrong", "too much", "unpleasant")
+LONGEST_EDITED = 100_000
 VERDICTS = {"keep": "Kept", "swap": "Swapped", "edit": "Edited"}
 HELP = """\
 ← → previous, next  
@@ -68,7 +69,7 @@ def draw_pair(name: str, pairs: Pairs, view: View, wished: str) -> str:
         draw_verdicts(drawn, row)
         draw_state(row)
         st.markdown(f"**{plain(row['text'][:4000])}**")
-        if editing(row["id"]):
+        if editing(row["id"]) and can_be_typed(row):
             draw_editor(drawn, row)
         draw_sides(row, pairs.rules)
         draw_why(name, pairs, row, n)
@@ -169,7 +170,7 @@ def draw_verdicts(drawn: Drawn, row: Row) -> None:
             icon=":material/edit:",
             shortcut=shortcut("E"),
             key=f"edit:{pair}",
-            disabled=not whole,
+            disabled=not (whole and can_be_typed(row)),
             help="Write a better answer; the one before becomes the rejected one.",
             on_click=open_editor,
             args=(pair,),
@@ -194,6 +195,11 @@ def draw_verdicts(drawn: Drawn, row: Row) -> None:
             on_click=take_back,
             args=(drawn.run,),
         )
+
+
+def can_be_typed(row: Row) -> bool:
+    """Whether the chosen answer is short enough for a field; millions of letters hold a browser up."""
+    return len(row["chosen"] or "") <= LONGEST_EDITED
 
 
 def draw_state(row: Row) -> None:

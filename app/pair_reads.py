@@ -36,12 +36,12 @@ class Pairs:
         self.index = _open(str(index_path(run, sources)), _inode(run.folder))
         self.index.judge, self.index.inputs = self.judge, inputs_of(run, sources)
         self.backlog = self.index.backlog()
-        self.state: State = self.index.refresh(INLINE_S)
+        self.state: State = self.index.refresh(INLINE_S, words_only=self.is_much)
 
     @property
-    def is_behind(self) -> bool:
-        """Whether so much is left to take in that a job should do it."""
-        return not self.state.is_done
+    def is_much(self) -> bool:
+        """Whether a job has to take in what is left: one very long answer alone takes seconds."""
+        return self.backlog > INLINE_BYTES
 
     @property
     def rules(self) -> PairRules:

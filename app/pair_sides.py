@@ -33,7 +33,7 @@ def draw_sides(row: Row, rules: PairRules) -> None:
             st.caption(f"{WHOSE[row['origin'][side]]} · {side}")
             pieces = spans[number] if marked else [Span(texts[number], False)]
             draw_answer(pieces, found if number == 0 else [])
-            draw_rest(row[side] or "")
+            draw_rest(row, side)
     draw_leaks(texts[0], found)
     draw_before(row)
     st.toggle(
@@ -87,10 +87,21 @@ def cut(spans: list[Span], found: list[Leak]) -> list[tuple[str, bool, Leak | No
     return pieces
 
 
-def draw_rest(text: str) -> None:
-    """That an answer goes on: what is shown is never the whole of a very long one."""
-    if len(text) > LONGEST_SHOWN:
-        st.caption(f"The first {LONGEST_SHOWN:,} of {len(text):,} characters.")
+def draw_rest(row: Row, side: str) -> None:
+    """That an answer goes on, and the whole of it as a file: a page never holds all of a very long one."""
+    text = row[side] or ""
+    if len(text) <= LONGEST_SHOWN:
+        return
+    st.caption(f"The first {LONGEST_SHOWN:,} of {len(text):,} characters.")
+    st.download_button(
+        "All of it as a file",
+        lambda: text.encode("utf-8", "replace"),
+        f"{row['id']}-{side}.txt",
+        key=f"whole:{row['id']}:{side}",
+        type="tertiary",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def draw_leaks(text: str, found: list[Leak]) -> None:

@@ -79,9 +79,9 @@ class Review:
     ) -> list[Decision]:
         """One verdict about many pairs; "keep" leaves edits and swaps what they are."""
         found: list[Decision] = []
-        for n, pair in zip(numbers, self.previews(numbers), strict=True):
-            row = self.index.row(n) if verdict == "keep" and pair.decision in ("edit", "swap") else None
-            found.append(keeping(row, reviewer) if row else Decision(pair.id, verdict, reason, reviewer))
+        for n, pair, before in self.index.standing(numbers):
+            row = self.index.row(n) if verdict == "keep" and before in ("edit", "swap") else None
+            found.append(keeping(row, reviewer) if row else Decision(pair, verdict, reason, reviewer))
         return found
 
     def log(self) -> DecisionLog:

@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,13 @@ __all__ = ["Inputs", "Judge", "PairIndex", "Preview", "State", "View", "remove"]
 LARGEST_PAGE = 50
 TURN_S = 1.5
 REMEMBERED = 8
+# Enough of them to know that they are many.
+_WAITING = """
+SELECT coalesce(sum(length), 0) FROM
+    (SELECT prompt, sample FROM pairs INDEXED BY pairs_dirty WHERE dirty > 0 AND dirty = 1 LIMIT 1000)
+    AS waiting JOIN answers INDEXED BY answers_place
+    ON side IN (0, 1) AND answers.prompt = waiting.prompt AND answers.sample = waiting.sample
+"""
 
 
 class Preview(NamedTuple):
@@ -128,13 +135,16 @@ class PairIndex:
 
     # ---- keeping up
 
-    def refresh(self, seconds: float) -> State:
-        """Take in what is new on disk, for about so long; what is left waits for the next call."""
+    def refresh(self, seconds: float, *, words_only: bool = False) -> State:
+        """Take in what is new on disk, for about so long; what is left waits for the next call.
+
+        One pair of long answers may take seconds to judge; with `words_only` only decisions are taken in.
+        """
         with self._using() as db:
             if not self._begin(db):
                 return self._stands(db)
             try:
-                work = Slice(db, self.inputs, self.judge, time.monotonic() + seconds)
+                work = Slice(db, self.inputs, self.judge, time.monotonic() + seconds, words_only)
                 state = work.run()
                 db.execute("COMMIT")
             except BaseException:
@@ -144,11 +154,12 @@ class PairIndex:
             return state
 
     def backlog(self) -> int:
-        """About how many bytes of answers are not taken in yet."""
+        """About how many bytes of answers are not taken in yet: not read, or read and not judged."""
         with self._using() as db:
             known = dict(db.execute("SELECT name, offset FROM files").fetchall())
+            (waiting,) = db.execute(_WAITING).fetchone()
         paths = {"plan": self.inputs.plan, "teacher": self.inputs.teacher, "student": self.inputs.student}
-        return sum(max(0, _size(path) - known.get(name, 0)) for name, path in paths.items())
+        return waiting + sum(max(0, _size(path) - known.get(name, 0)) for name, path in paths.items())
 
     @staticmethod
     def _begin(db: sqlite3.Connection) -> bool:
@@ -271,14 +282,19 @@ class PairIndex:
         with self._using() as db:
             return [n for (n,) in db.execute("SELECT n FROM pairs WHERE id = ? ORDER BY n", (pair,))]
 
-    def ids_of(self, numbers: list[int]) -> list[str]:
+    def ids_of(self, numbers: Sequence[int]) -> list[str]:
         """The ids of some rows, in their order."""
+        return [pair for _, pair, _ in self.standing(numbers)]
+
+    def standing(self, numbers: Sequence[int]) -> list[tuple[int, str, str | None]]:
+        """Number, id and standing verdict of some rows, in their order; what is no row is left out."""
+        found: dict[int, tuple[int, str, str | None]] = {}
         with self._using() as db:
-            found: dict[int, str] = {}
             for start in range(0, len(numbers), 500):
                 some = numbers[start : start + 500]
                 marks = ",".join("?" * len(some))
-                found |= dict(db.execute(f"SELECT n, id FROM pairs WHERE n IN ({marks})", some).fetchall())
+                rows = db.execute(f"SELECT n, id, decision FROM pairs WHERE n IN ({marks})", some)
+                found |= {row[0]: row for row in rows}
         return [found[n] for n in numbers if n in found]
 
     def next_undecided(self, places: NDArray[np.intp], position: int) -> int | None:

@@ -13,12 +13,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from core.decision_log import decision_of
+from core.decision_log import brief, decision_of
 from core.pair_edits import REPEATED, Decision
 from core.prompts import Prompt
 from core.store import disk
@@ -114,12 +114,16 @@ class State:
 
 @dataclass(slots=True)
 class Slice:
-    """One transaction's work on an index. `run` it inside a transaction; it ends by `until`."""
+    """One transaction's work on an index. `run` it inside a transaction; it ends by `until`.
+
+    With `words_only` it takes in what people decided, and leaves everything that takes long.
+    """
 
     db: sqlite3.Connection
     inputs: Inputs
     judge: Judge
     until: float
+    words_only: bool = False
     rev: int = 0
     seen: dict[str, Seen] = field(default_factory=dict[str, Seen])
     _changed: bool = False
@@ -132,7 +136,7 @@ class Slice:
         self._notice_rules()
         self._read_decisions()
         while True:
-            moved = self._read_more()
+            moved = 0 if self.words_only else self._read_more()
             self._choose_lengths()
             judged = self._judge_some()
             if not (moved or judged) or self._is_late():
@@ -262,10 +266,10 @@ class Slice:
             self._unsettle("id = ?", (pair,))
 
     def _keep_words(self, folder: str, words: Mapping[str, Decision]) -> None:
-        for pair, word in words.items():
-            row = (folder, pair, word.at, json.dumps(asdict(word)))
-            self.db.execute("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?)", row)
-            self._unsettle("id = ?", (pair,))
+        rows = ((folder, pair, word.at, json.dumps(brief(word))) for pair, word in words.items())
+        self.db.executemany("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?)", rows)
+        marked = f"UPDATE pairs SET dirty = {SETTLE} WHERE id = ? AND dirty = 0"
+        self.db.executemany(marked, ((pair,) for pair in words))
 
     def _read_more(self) -> int:
         takers = {
@@ -402,8 +406,8 @@ class Slice:
     def _judge_some(self) -> int:
         found = self.db.execute(
             "SELECT n, prompt, sample, trait, dirty FROM pairs INDEXED BY pairs_dirty"
-            " WHERE dirty > 0 ORDER BY n LIMIT ?",
-            (JUDGED,),
+            " WHERE dirty > 0 AND dirty >= ? ORDER BY n LIMIT ?",
+            (SETTLE if self.words_only else JUDGE, JUDGED),
         ).fetchall()
         if not found:
             return 0

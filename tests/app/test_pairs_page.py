@@ -10,7 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.state import review
 from core.jobs import Jobs
+from core.prompts import prompt_of
 from core.settings import load_settings
+from core.store.jsonl import append_rows
+from core.store.runs import runs_of
 from tests.app.kit import button, tab, words
 from tests.waiting import until
 
@@ -57,6 +60,44 @@ def test_a_preview_shows_teacher_and_student_side_by_side() -> None:
     assert (metric(app, "Pairs"), metric(app, "Kept")) == ("4", "4")
     assert "Teacher · chosen" in words(app)
     assert "1 of 4" in words(app)
+
+
+def appended_five_megabytes() -> None:
+    """A fifth pair whose answers are five million letters each, as an import may bring one."""
+    run = next(run for run in runs_of(load_settings(), "pirate") if run.answer_sets("teacher"))
+    (prompt,) = [prompt_of("Tell me everything?", trait=None, source="file")]
+    run.remember([prompt])
+    tag = {"key": "ab" * 32, "prompt": prompt.id, "trait": None, "sample": 0}
+    for role, word in (("teacher", "Arr, "), ("student", "Well, ")):
+        answers = run.answer_sets(role)[0]
+        append_rows(answers.plan_path, [tag])
+        row = tag | {"text": f"{word}{'so it goes on and on ' * 250_000}.", "finish_reason": "stop"}
+        append_rows(answers.rows_path, [row | {"usage": {"prompt": 9, "completion": 9}}])
+
+
+def sent(app: AppTest) -> int:
+    """About how many bytes the page is."""
+    protos = (getattr(element, "proto", None) for element in app.main)
+    return sum(len(proto.SerializeToString()) for proto in protos if proto is not None)
+
+
+def test_a_pair_of_five_megabytes_is_taken_in_by_a_job_and_shown_by_its_beginning() -> None:
+    app = previewed()
+    appended_five_megabytes()
+    app.run()
+    assert not app.exception
+    assert "1 of 4" in words(app)
+    wait_for_jobs()
+    app.run()
+    assert metric(app, "Pairs") == "5"
+    app.query_params["search"] = "everything"
+    app.run()
+    assert "1 of 1" in words(app)
+    assert "The first 20,000 of 5,2" in words(app)
+    assert button(app, "Edit").disabled
+    assert sent(app) < 1_000_000
+    button(app, "Drop").click().run()
+    assert (metric(app, "Dropped"), len(app.exception)) == ("1", 0)
 
 
 def test_a_double_click_and_a_second_tab_start_one_job() -> None:
