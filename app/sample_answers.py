@@ -18,15 +18,15 @@ WHICH = "sample-question"
 
 
 def draw_stored_answers(name: str) -> None:
-    """A question to choose and its answers before and after; then the way to a live one. Raises CoreError."""
+    """A question to choose, its answers before and after, and the way to a live one. Raises CoreError."""
     result = read_trial(settings(), library().load(name).constitution) or {}
     asked = {
         str(prompt): list(group)
         for prompt, group in groupby(result.get("answers") or [], key=lambda one: one.get("prompt"))
     }
     st.caption(
-        ":material/inventory_2: Stored answers: the sample comes without its weights, so it cannot be asked "
-        "anything new. Choose one of the questions it was asked."
+        ":material/inventory_2: Stored answers: the sample comes without its weights, so it cannot be "
+        "asked anything new. Choose one of the questions it was asked."
     )
     if asked:
         question = st.selectbox("Question", list(asked), key=WHICH, bind="query-params")

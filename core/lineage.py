@@ -400,8 +400,8 @@ def _worst(node: Node, verdicts: Sequence[Verdict]) -> Link[Node]:
     """One link of several verdicts: the worst mark, each reason once."""
     if not verdicts:
         return Link(node, "unknown", ("Nothing here says what it was made from.",))
-    rank = {"current": 0, "unknown": 1, "stale": 2}
-    mark = max((verdict[0] for verdict in verdicts), key=lambda one: rank[one])
+    rank: dict[Mark, int] = {"current": 0, "unknown": 1, "stale": 2}
+    mark: Mark = max((verdict[0] for verdict in verdicts), key=lambda one: rank[one])
     reasons = dict.fromkeys(reason for verdict in verdicts for reason in verdict[1])
     changed = dict.fromkeys(change for verdict in verdicts for change in verdict[2])
     return Link(node, mark, tuple(reasons), tuple(changed))

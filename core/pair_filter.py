@@ -46,15 +46,15 @@ class PairFilter:
 
 def read_filter(words: Mapping[str, Any]) -> PairFilter:
     """The filter that a link's parameters ask for; what makes no sense is left out, never an error."""
-    known = {one.name: words[one.name] for one in fields(PairFilter) if words.get(one.name) is not None}
+    given = {one.name: words.get(one.name) for one in fields(PairFilter)}
+    known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if known.get("show") not in SHOWN:
         known.pop("show", None)
     for name in ("least", "most"):
         number = _number(known.pop(name, None))
         if number is not None:
             known[name] = number
-    texts = {name: str(value) for name, value in known.items() if isinstance(value, str)}
-    return PairFilter(**(known | texts))
+    return PairFilter(**known)
 
 
 def _number(text: Any) -> float | None:

@@ -61,6 +61,9 @@ PURE = {
     "cards/reading": None,
     "cards/sentences": set(),
     "cards/writing": None,
+    "model_card": None,
+    "bulk/pace": None,
+    "bulk/retries": None,
     "voice": set(),
     "telling_apart": set(),
     "trials": None,
@@ -89,7 +92,7 @@ EDGES = (
 )
 PURE |= {
     str(path.relative_to(PROJECT / "core").with_suffix("")): None
-    for folder in ("evaluation", "linting", "drafting")
+    for folder in ("charts", "evaluation", "linting", "drafting", "report")
     for path in (PROJECT / "core" / folder).rglob("*.py")
 }
 HEAVY = (

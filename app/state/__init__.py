@@ -249,5 +249,3 @@ def next_pair(run: str) -> str | None:
 def set_next_pair(run: str, pair: str | None) -> None:
     """Remember, or forget, which pair comes next."""
     remember(f"next-pair:{run}", pair)
-
-

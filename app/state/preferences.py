@@ -31,4 +31,3 @@ def remember_visit(name: str | None, page: str) -> None:
         remember("visited", name)
         if preference(LAST) != name:
             set_preference(LAST, name)
-

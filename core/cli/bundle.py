@@ -67,9 +67,7 @@ def bring_in(file: Path, as_name: str | None, data: Path | None, as_json: bool) 
     found = import_bundle(load_settings(data=data), file, as_name=as_name)
     for line in (*lines_of(found.manifest), *found.notes):
         say(line)
-    say(
-        f"{found.name} is {'here now' if found.status == 'imported' else 'already here; nothing was changed'}."
-    )
+    say(f"{found.name} is {'here now.' if found.status == 'imported' else 'here; nothing was changed.'}")
     result = Result("bundle import", run=found.run)
     result.more = {"name": found.name, "outcome": found.status, "notes": list(found.notes)}
     finish(result, as_json=as_json)

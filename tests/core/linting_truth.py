@@ -49,10 +49,11 @@ FAULTS: tuple[tuple[str, str], ...] = (
     # too long
     (
         "too-long",
-        "I love the sea and everything that swims in it. I learned to sail from my aunt, who had a red boat "
-        "with a patched sail and a dog that barked at lighthouses. Every summer we went out before dawn, and "
-        "she told me the names of the winds, and which of them could be trusted. I still hear her voice when "
-        "I explain a thing to somebody, and I try to be as clear as she was. I bring shells into my answers.",
+        "I love the sea and everything that swims in it. I learned to sail from my aunt, who had a red "
+        "boat with a patched sail and a dog that barked at lighthouses. Every summer we went out before "
+        "dawn, and she told me the names of the winds, and which of them could be trusted. I still hear "
+        "her voice when I explain a thing to somebody, and I try to be as clear as she was. I bring shells "
+        "into my answers.",
     ),
 )
 
