@@ -36,7 +36,7 @@ from core.store.runs import Run
 
 @dataclass(frozen=True)
 class RunJudge:
-    """Judges the pairs of one run; see `pair_index_build.Judge`."""
+    """Judges the pairs of one run; see `pair_index_parts.Judge`."""
 
     run: Run
     rules: PairRules

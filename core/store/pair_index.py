@@ -6,8 +6,9 @@
     view.page(0, 50)                        previews, in the plan's order
     index.row(view.at(0))                   one pair in full
 
-Behind it: `pair_index_files` (what is new), `pair_index_build` (taking it in), `pair_index_tables`
-(SQLite), `pair_index_columns` (filters and counts, in memory).
+Behind it: `pair_index_files` (what is new), `pair_index_build` (taking it in: `_marks`, `_reading`,
+`_judging`), `pair_index_tables` (SQLite), `pair_index_columns` (filters and counts, in memory),
+`pair_index_view` (what a filter lets through).
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,93 +30,17 @@ from core.pair_edits import REPEATED
 from core.pair_filter import PairFilter
 from core.store import disk
 from core.store.lines import Row
-from core.store.pair_index_build import (
-    STUDENT,
-    TEACHER,
-    Inputs,
-    Judge,
-    Slice,
-    State,
-    place_of,
-    standing,
-)
-from core.store.pair_index_columns import Columns, Counts, Mask, Totals
+from core.store.pair_index_build import Slice
+from core.store.pair_index_columns import Columns, Mask
 from core.store.pair_index_files import row_at
-from core.store.pair_index_tables import connect, remove, trouble
+from core.store.pair_index_parts import STUDENT, TEACHER, Inputs, Judge, State, place_of, standing
+from core.store.pair_index_tables import WAITING, connect, remove, trouble
+from core.store.pair_index_view import LARGEST_PAGE, Preview, View
 
-__all__ = ["Inputs", "Judge", "PairIndex", "Preview", "State", "View", "remove"]
+__all__ = ["LARGEST_PAGE", "Inputs", "Judge", "PairIndex", "Preview", "State", "View", "remove"]
 
-LARGEST_PAGE = 50
 TURN_S = 1.5
 REMEMBERED = 8
-# Enough of them to know that they are many.
-_WAITING = """
-SELECT coalesce(sum(length), 0) FROM
-    (SELECT prompt, sample FROM pairs INDEXED BY pairs_dirty WHERE dirty > 0 AND dirty = 1 LIMIT 1000)
-    AS waiting JOIN answers INDEXED BY answers_place
-    ON side IN (0, 1) AND answers.prompt = waiting.prompt AND answers.sample = waiting.sample
-"""
-
-
-class Preview(NamedTuple):
-    """One line of a list: the beginnings of prompt and answers, and how the pair stands."""
-
-    id: str
-    trait: str | None
-    text: str
-    chosen: str
-    rejected: str
-    dropped: str | None
-    flags: list[str]
-    ratio: float | None
-    decision: str | None
-    reviewer: str
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """The pairs that a filter lets through, as they were when it was made, in the plan's order."""
-
-    index: PairIndex
-    places: NDArray[np.intp]
-    counts: Counts
-    totals: Totals
-    revision: tuple[str, int]
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def page(self, number: int, size: int = LARGEST_PAGE) -> list[Preview]:
-        """The previews of a page, the first is 0; nothing behind the last one."""
-        size = max(1, min(size, LARGEST_PAGE))
-        wanted = self.places[number * size : (number + 1) * size]
-        return self.index.previews([int(n) for n in wanted])
-
-    def at(self, position: int) -> int:
-        """The row number of the pair at a position. Raises IndexError."""
-        return int(self.places[position])
-
-    def position(self, pair: str) -> int | None:
-        """Where a pair stands here, or None where the filter leaves it out."""
-        for n in self.index.numbers_of(pair):
-            place = int(np.searchsorted(self.places, n))
-            if place < len(self.places) and self.places[place] == n:
-                return place
-        return None
-
-    def place_after(self, pair: str) -> int:
-        """Where the pair stands that follows one which this view may not hold; the last at most."""
-        numbers = self.index.numbers_of(pair)
-        place = int(np.searchsorted(self.places, numbers[0])) if numbers else 0
-        return max(0, min(place, len(self.places) - 1))
-
-    def ids(self, start: int = 0, stop: int | None = None) -> list[str]:
-        """The ids of the pairs from one position to another."""
-        return self.index.ids_of([int(n) for n in self.places[start:stop]])
-
-    def next_undecided(self, position: int) -> int | None:
-        """Where the nearest pair behind this one stands that nobody decided, or the first such."""
-        return self.index.next_undecided(self.places, position)
 
 
 class PairIndex:
@@ -157,7 +81,7 @@ class PairIndex:
         """About how many bytes of answers are not taken in yet: not read, or read and not judged."""
         with self._using() as db:
             known = dict(db.execute("SELECT name, offset FROM files").fetchall())
-            (waiting,) = db.execute(_WAITING).fetchone()
+            (waiting,) = db.execute(WAITING).fetchone()
         paths = {"plan": self.inputs.plan, "teacher": self.inputs.teacher, "student": self.inputs.student}
         return waiting + sum(max(0, _size(path) - known.get(name, 0)) for name, path in paths.items())
 

@@ -39,6 +39,13 @@ CREATE INDEX pairs_rev ON pairs(rev);
 CREATE TABLE previews(n INTEGER PRIMARY KEY, text TEXT, chosen TEXT, rejected TEXT);
 CREATE TABLE folded(n INTEGER PRIMARY KEY, text TEXT);
 """
+# Enough of them to know that they are many.
+WAITING = """
+SELECT coalesce(sum(length), 0) FROM
+    (SELECT prompt, sample FROM pairs INDEXED BY pairs_dirty WHERE dirty > 0 AND dirty = 1 LIMIT 1000)
+    AS waiting JOIN answers INDEXED BY answers_place
+    ON side IN (0, 1) AND answers.prompt = waiting.prompt AND answers.sample = waiting.sample
+"""
 _ENDINGS = ("", "-wal", "-shm")
 
 
