@@ -1,4 +1,4 @@
-"""Judging the marked pairs of an index in the plan's order, and what other pairs and people change of them."""
+"""Judging the marked pairs of an index in order, and what other pairs and people change of them."""
 
 from __future__ import annotations
 

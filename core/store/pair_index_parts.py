@@ -1,4 +1,4 @@
-"""What all parts of a pair index use: the judge, the input files, texts as they are kept, words that stand."""
+"""What all parts of a pair index use: the judge, the input files, texts as kept, words that stand."""
 
 from __future__ import annotations
 

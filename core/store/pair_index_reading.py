@@ -1,4 +1,4 @@
-"""Reading what is new into a pair index: decisions, prompts, plan, answers and the lengths engines count."""
+"""Reading what is new into a pair index: decisions, prompts, plan, answers and engines' lengths."""
 
 from __future__ import annotations
 
