@@ -37,7 +37,8 @@ from core.records import content_hash
 from core.settings import PROJECT, Settings, load_settings
 from core.stages.dpo_data import PairJob, sources_of
 from core.stages.pair_indexing import index_of
-from core.store.decisions import Decision, decide
+from core.stages.reviewing import Review
+from core.store.decisions import Decision, decide, decide_many, undo
 from core.store.jsonl import append_rows
 from core.store.library import Library
 from core.store.pair_index import PairIndex
@@ -138,19 +139,51 @@ def index_lines(run: RunFolder, settings: Settings) -> list[Line]:
     return [
         Line("open the index: 100 % built, first page", f"{opened:.2f} s"),
         Line(
-            "turn a page, median (worst)", f"{ms(statistics.median(turns))} ({ms(max(turns))})", "≤ 50 ms"
+            "turn a page, median (worst)",
+            f"{ms(statistics.median(turns))} ({ms(max(turns))})",
+            "≤ 50 ms",
+            holds=max(turns) <= 0.05,
         ),
-        Line("first page, last page", f"{ms(turns[0])}, {ms(turns[-1])}", "the same"),
+        Line("first page, last page", f"{ms(turns[0])}, {ms(turns[-1])}"),
         Line(
             "first search for a word", f"{search:.2f} s", beside=f"{len(index.view(found)):,} pairs found"
         ),
-        Line("turn a page of what was found", ms(statistics.median(searched)), "≤ 50 ms"),
+        within("turn a page of what was found", statistics.median(searched), 0.05),
         Line("another filter, with all counts", ms(chips)),
     ]
 
 
+def within(measure: str, seconds: float, bar: float, beside: str = "") -> Line:
+    """A line whose time must not be above the bar."""
+    whole = bar >= 1
+    told, limit = (f"{seconds:.2f} s", f"≤ {bar:g} s") if whole else (ms(seconds), f"≤ {1000 * bar:g} ms")
+    return Line(measure, told, limit, holds=seconds <= bar, beside=beside)
+
+
 def ms(seconds: float) -> str:
     return f"{1000 * seconds:.1f} ms"
+
+
+def bulk_lines(run: RunFolder, settings: Settings) -> list[Line]:
+    """One decision about every pair and its undo: until they are on disk, and until the list shows them."""
+    review = Review(run, index_here(run, settings))
+    everything, kept = PairFilter(), PairFilter(show="kept")
+    review.refresh()
+    before = review.find(kept)
+    acts: list[str] = []
+    numbers = review.find(everything)
+    dropping = timed(lambda: acts.append(decide_many(run.folder, review.words(numbers, "drop"))))
+    first = timed(lambda: review.index.refresh(0.4))
+    dropped = timed(review.refresh)
+    assert not review.find(kept)
+    undoing = timed(lambda: undo(run.folder, acts[0]))
+    restored = timed(review.refresh)
+    assert review.find(kept) == before
+    shown = f"the list shows all of it after {first + dropped:.1f} s more, the first {first:.1f} s at once"
+    return [
+        within(f"drop all {len(numbers):,} at once: on disk", dropping, 3.0, shown),
+        within("undo it: on disk", undoing, 3.0, f"all as before after {restored:.1f} s more"),
+    ]
 
 
 # ---- the page
@@ -174,14 +207,17 @@ async def page_lines(run: RunFolder, port: int, process: subprocess.Popen[bytes]
     assert not any(one.exceptions for one in everything), everything[0].exceptions
     sent = max(one.bytes for one in everything)
     return [
-        Line("first page of a new tab, whole page drawn", f"{cold.seconds:.2f} s", "≤ 1 s"),
-        Line("next pair, whole page drawn, median", ms(middle(again)), "≤ 150 ms"),
-        Line("list page of 50, whole page drawn, median", ms(middle(lists)), "≤ 150 ms"),
-        Line("a decision, taken in and drawn, median", ms(middle(decided)), "≤ 150 ms"),
+        within("first page of a new tab, whole page drawn", cold.seconds, 1.0),
+        within("next pair, whole page drawn, median", middle(again), 0.15),
+        within("list page of 50, whole page drawn, median", middle(lists), 0.15),
+        within("a decision, taken in and drawn, median", middle(decided), 0.15),
         Line("a new search, whole page drawn", f"{searched.seconds:.2f} s"),
-        Line("most bytes sent for one run", f"{sent:,}", "≤ 1,000,000"),
+        Line("most bytes sent for one run", f"{sent:,}", "≤ 1,000,000", holds=sent <= 1_000_000),
         Line(
-            "memory of the studio: before, growth", f"{before:.0f} MB, {after - before:+.0f} MB", "≤ 250 MB"
+            "memory of the studio: before, growth",
+            f"{before:.0f} MB, {after - before:+.0f} MB",
+            "≤ 250 MB",
+            holds=after - before <= 250,
         ),
     ]
 
@@ -213,15 +249,13 @@ async def long_row_line(run: RunFolder, port: int) -> Line:
         append_rows(answers.rows_path, [row | {"usage": {"prompt": 9, "completion": 9}}])
     runs: list[Run] = []
     async with Tab.open(f"http://127.0.0.1:{port}") as tab:
-        for _ in range(8):
+        for _ in range(12):
             runs.append(await tab.run("pairs", "character=pirate&search=on+and+on"))
             await asyncio.sleep(1)
     worst = max(runs, key=lambda one: one.seconds)
-    return Line(
-        "a row of 5 MB a side: slowest page while it comes",
-        f"{worst.seconds:.2f} s",
-        beside=f"sent {max(one.bytes for one in runs):,} bytes",
-    )
+    sent = max(one.bytes for one in runs)
+    told = f"shown: {'so it goes' in str(runs[-1].messages)}; sent {sent:,} bytes"
+    return within("a row of 5 MB a side: slowest page while it comes", worst.seconds, 1.0, told)
 
 
 def middle(runs: list[Run]) -> float:
@@ -251,6 +285,7 @@ async def measured(data: Path, pairs: int) -> list[Line]:
         Line("first build, as a job with progress", f"{seconds:.0f} s", beside=f"its peak {peak:.0f} MB"),
         *await asyncio.to_thread(index_lines, run, settings),
     ]
+    lines += await asyncio.to_thread(bulk_lines, run, settings)
     port = free_port()
     with studio(data, port) as process:
         await asyncio.to_thread(wait_until_up, f"http://127.0.0.1:{port}", process)
