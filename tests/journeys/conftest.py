@@ -79,9 +79,14 @@ def go(page: Page, studio: Studio, path: str = "") -> None:
     settled(page)
 
 
+# A click is drawn before it is sent, so the page is asked only after it has drawn twice.
+RESTS = """() => new Promise(tell => requestAnimationFrame(() => requestAnimationFrame(() =>
+    tell(document.querySelector('[data-test-script-state]')?.dataset.testScriptState === 'notRunning'))))"""
+
+
 def settled(page: Page) -> None:
-    """Wait until no run of the page's script is under way: then every button hears its key."""
-    page.wait_for_function("""() => !document.querySelector('[data-test-script-state="running"]')""")
+    """Wait until no run of the page's script is under way or asked for: then every button hears its key."""
+    page.wait_for_function(RESTS)
 
 
 def press(page: Page, key: str) -> None:
