@@ -37,7 +37,7 @@ def draw_filters(view: View, wanted: PairFilter, constitution: Constitution) -> 
         )
     with right:
         draw_trait(view, wanted, constitution)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         draw_show(view, wanted)
         draw_more(view, wanted)
         if not wanted.is_empty:
