@@ -111,9 +111,10 @@ class Doorkeeper:
             error = f"Too many wrong passwords. Try again in {max(1, round(wait))} s."
             return _page(goes_to=goes_to, name=name, error=error, status=429)
         assert self.people is not None
+        # Counted as wrong before it is looked at: of passwords sent all at once only the first few count.
+        self.attempts.failed(*who, now=time.monotonic())
         person = await asyncio.to_thread(self.people.check, name, form.get("password", ""))
         if person is None:
-            self.attempts.failed(*who, now=time.monotonic())
             error = "Name and password do not fit. Whoever runs this studio can give you a new password."
             return _page(goes_to=goes_to, name=name, error=error, status=401)
         self.attempts.succeeded(*who)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,6 +120,22 @@ def test_wrong_passwords_become_slow_and_the_right_one_is_not_heard_meanwhile(pe
     answers = [enter(client, "a wrong password").status_code for _ in range(FREE + 1)]
     assert answers == [401] * FREE + [429]
     assert enter(client).status_code == 429
+
+
+def test_passwords_sent_all_at_once_are_not_all_tried(people: People) -> None:
+    door = Doorkeeper(Starlette(routes=[]), ("studio.team",), people)
+
+    async def guess(client: httpx.AsyncClient, number: int) -> int:
+        form = {"name": "Ana", "password": f"guess number {number}"}
+        answer = await client.post("/sign-in", data=form, headers={"Origin": "http://studio.team"})
+        return answer.status_code
+
+    async def all_at_once() -> list[int]:
+        way = httpx.ASGITransport(app=door)
+        async with httpx.AsyncClient(transport=way, base_url="http://studio.team") as client:
+            return await asyncio.gather(*(guess(client, number) for number in range(20)))
+
+    assert asyncio.run(all_at_once()).count(401) == FREE
 
 
 def test_what_a_person_typed_never_becomes_markup(people: People) -> None:
