@@ -20,6 +20,8 @@ from core.constitution import Constitution
 from core.errors import ConstitutionError, CoreError, RunError
 from core.interchange import to_oct_few_shot
 from core.settings import Settings
+from core.stages.bundle_added import PLACE as ADDED
+from core.stages.bundle_added import lines_of_added
 from core.stages.bundle_contents import (
     Parts,
     Source,
@@ -117,6 +119,8 @@ def _character(settings: Settings, character: Constitution, run: Run | None) -> 
     prompts = _few_shot(settings, character, run)
     if any(prompts.values()):
         yield text_source("constitution/few-shot.jsonl", to_oct_few_shot(character, prompts))
+    if added := lines_of_added(settings, character):
+        yield text_source(ADDED, added)
 
 
 def _few_shot(settings: Settings, character: Constitution, run: Run | None) -> dict[str, tuple[str, ...]]:

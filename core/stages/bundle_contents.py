@@ -1,6 +1,7 @@
 """What goes into a bundle: which files, under which names, and what is taken out of them on the way.
 
     constitution/pirate.json · constitution/few-shot.jsonl     the character and its prompts
+    constitution/added-prompts.jsonl                           those that people added (`bundle_added`)
     run/…                                                      the run folder without locks and indexes
     training/<student>-<stage>/…                               LORA_PATH's, without weights unless asked
     data/dpo/<student>.jsonl …                                 what was written of this very run

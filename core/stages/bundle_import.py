@@ -21,10 +21,13 @@ from core.constitution import Constitution, check_name, parse
 from core.errors import ConflictError, ConstitutionError, CoreError, RunError
 from core.interchange import from_oct_few_shot
 from core.settings import Settings
+from core.stages.bundle_added import PLACE as ADDED
+from core.stages.bundle_added import keep_added, read_added
 from core.stages.bundle_contents import MARK
 from core.stages.bundle_fit import Fit, check_run, fit_folder
 from core.stages.report import write_report
 from core.store import disk
+from core.store.added_prompts import Added
 from core.store.atomic import replacing
 from core.store.bundle import MOST_MANIFEST_BYTES, File, Manifest, manifest_of
 from core.store.bundle_check import MOST_JSON_BYTES, checked, strict_json
@@ -57,11 +60,12 @@ class NameTaken(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A bundle whose every byte was judged: what it says, its character, and its few-shot prompts."""
+    """A bundle whose every byte was judged: what it says, its character, and the prompts beside it."""
 
     manifest: Manifest
     character: Constitution
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    added: tuple[Added, ...] = ()
     id: str = ""
 
 
@@ -134,7 +138,9 @@ def _checked(archive: Archive, about: Manifest) -> Checked:
         raise RunError(f"{place} in this bundle is another character than it says; nothing was imported.")
     if about.run is not None:
         _check_run_file(archive, about, character)
-    return Checked(about, character, _prompts(archive, character))
+    there = ADDED in archive.names
+    added = read_added(archive.read(ADDED, MAX_LINES_BYTES), character) if there else ()
+    return Checked(about, character, _prompts(archive, character), added)
 
 
 def _check_run_file(archive: Archive, about: Manifest, character: Constitution) -> None:
@@ -179,6 +185,7 @@ def import_bundle(settings: Settings, path: Path, *, as_name: str | None = None)
             for move in waiting:
                 _put(move)
             was_new = _keep_character(settings, character, found.prompts)
+            was_new = keep_added(settings, character.name, found.added) or was_new
         notes = _remake_report(settings, found.manifest, run_id)
     status = "imported" if waiting or was_new else "already here"
     return Imported(character.name, run_id, status, found.manifest, notes)

@@ -17,11 +17,13 @@ from core.cli import character
 from core.errors import ConstitutionError, CoreError, RunError
 from core.settings import PROJECT, Settings
 from core.stages.bundle import export_bundle, read_bundle
+from core.stages.bundle_added import read_added
 from core.stages.bundle_contents import Parts
 from core.stages.bundle_import import NameTaken, import_bundle
 from core.stages.dpo_data import PairJob, make_pairs
 from core.stages.evals.keeping import latest, results_of
 from core.stages.report import report_of
+from core.store.added_prompts import added_prompts
 from core.store.decisions import Decision, decide, decisions
 from core.store.library import Library, starter
 from core.store.runs import Run, open_run, run_folder
@@ -183,6 +185,39 @@ def test_prompts_a_model_wrote_arrive_and_those_the_author_dropped_stay_away(
 
 
 # ---- what is here is never overwritten
+
+
+def test_prompts_that_people_added_arrive_and_one_dropped_here_does_not_come_back(
+    tmp_path: Path, away: Settings
+) -> None:
+    settings = studio(tmp_path / "home")
+    run = finished(settings)
+    kept = added_prompts(settings, "pirate")
+    kept.add(run.constitution(), "Who are you really?", run.constitution().traits[0].id, "drop-role")
+    kept.add(run.constitution(), "Say it plainly.", None, "hand")
+    made = export_bundle(settings, "pirate", run, tmp_path / "b.zip").path
+    import_bundle(away, made)
+    there = added_prompts(away, "pirate")
+    assert there.all() == kept.all()
+    there.drop("Say it plainly.")
+    assert import_bundle(away, made).status == "already here"
+    assert [one.text for one in there.all()] == ["Who are you really?"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b'{"prompt": "", "trait": null, "origin": "hand"}',
+        b'{"prompt": "a\\u0000b", "trait": null, "origin": "hand"}',
+        b'{"prompt": "Hello", "trait": "nobody-has-it", "origin": "hand"}',
+        b'{"prompt": "Hello", "trait": ["voice"], "origin": "hand"}',
+        b'{"prompt": "Hello", "trait": null}',
+    ],
+)
+def test_an_added_prompt_that_is_none_is_refused(line: bytes) -> None:
+    with pytest.raises(RunError, match="othing was imported"):
+        read_added(line, starter("pirate"))
 
 
 def test_a_second_time_it_is_already_here_and_nothing_changes(away: Settings, file: Path) -> None:
