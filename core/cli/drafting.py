@@ -129,6 +129,8 @@ def _say_drafts(drafts: Sequence[Draft]) -> None:
         say(f"\n{number}. {one.angle}" + (f", by {one.by}" if one.by else ""))
         for trait in one.traits:
             say(f"   - {trait.trait}" + (f"   [{trait.source}]" if trait.source else ""))
+        for text, why in one.unusable if one is drafts[0] else ():
+            say(f"   not used: {text} ({why})")
 
 
 def _make(

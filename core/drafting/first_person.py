@@ -104,11 +104,23 @@ def clauses(text: str) -> list[str]:
     return [part.strip() for part in cut if part.strip()]
 
 
+_QUOTES = "\"“”'‘’"
+_QUOTATION = re.compile(r"\s[\"“'‘]")
+
+
 def tidy(text: str) -> str:
     """The text on one line, without bullets, list numbers and quotes around it."""
     flat = " ".join(text.split())
     flat = re.sub(r"^(?:[-*•–]|\(?\d{1,2}[.)])\s+", "", flat)
-    return flat.strip("\"“”'‘’ ").rstrip(".;,: ").strip()
+    return _unquoted(flat).rstrip(".;,: ").strip()
+
+
+def _unquoted(text: str) -> str:
+    """Without quotes around it; one that closes a quotation inside it stays."""
+    text = text.strip()
+    if text[:1] not in _QUOTES and _QUOTATION.search(text):
+        return text
+    return text.strip(f"{_QUOTES} ")
 
 
 def as_sentence(text: str) -> str:
