@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.glossary import spoken
 from app.train_live import draw_steps
 from app.train_steps import Standing, Step
 from app.widgets import plain
@@ -56,9 +57,11 @@ def draw_behind(tag: PriceTag) -> None:
         total = tag.total
         st.caption(
             plain(
-                f"In all about {total.tokens_in.likely:,.0f} tokens are sent, and between "
-                f"{total.tokens_out.low:,.0f} and {total.tokens_out.high:,.0f} may come back. The low end "
-                "takes short answers, the high end every answer as long as it may be."
+                spoken(
+                    f"In all about {total.tokens_in.likely:,.0f} tokens are sent, and between "
+                    f"{total.tokens_out.low:,.0f} and {total.tokens_out.high:,.0f} may come back. The low "
+                    "end takes short answers, the high end every answer as long as it may be."
+                )
             )
         )
 

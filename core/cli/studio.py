@@ -102,7 +102,7 @@ def studio(
 def _only_here(context: click.Context) -> None:
     """Refuse flags that would open the studio to a network without a sign-in."""
     given = [
-        f"--{name.replace('_', '-')}"
+        "--host" if name == "hosts" else f"--{name.replace('_', '-')}"
         for name in ("address", "url", "hosts", "sign_in", "certificate", "key")
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     ]
