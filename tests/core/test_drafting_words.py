@@ -173,6 +173,6 @@ def test_the_linter_finds_nothing_wrong_with_the_questions_of_a_first_draft() ->
 
 
 def test_a_catch_phrase_in_single_quotes_keeps_its_quotes_and_is_named_as_what_it_is() -> None:
-    draft = from_own_words("A grumpy lighthouse keeper. He always says 'Mind the gulls'.")
-    assert "He always says 'Mind the gulls'" in {text for text, _ in draft.unusable}
+    draft = from_own_words("A grumpy lighthouse keeper. He always says 'Mind the gulls'.", {})
+    assert "I always say 'Mind the gulls'." in {text for text, _ in draft.unusable}
     assert not any("gulls" in trait.trait for trait in draft.traits)
