@@ -11,6 +11,7 @@ from app.engine_cards import PAGE, code, head
 from app.job_card import draw_progress
 from app.launch import active_job, cancel, last_job, launch
 from app.reads import settings
+from app.rights import is_admin, refused
 from app.widgets import plain, standing_complaint
 from app.wording import size
 from core.embedded.catalogue import LOCAL_EXTRA, EmbeddedModel
@@ -65,7 +66,8 @@ def draw_here(model: EmbeddedModel) -> None:
         st.caption("It starts by itself when something asks it, and stops when idle.")
         return
     st.caption(f"It answers at {code(server.base_url)} and stops by itself when idle.")
-    st.button("Stop server", icon=":material/stop_circle:", on_click=stop, args=(model.name,))
+    if is_admin():
+        st.button("Stop server", icon=":material/stop_circle:", on_click=stop, args=(model.name,))
 
 
 def draw_missing(model: EmbeddedModel) -> None:
@@ -104,6 +106,8 @@ def fetch(model: EmbeddedModel, token: str) -> None:
 
 def stop(name: str) -> None:
     """Stop the embedded server; for callbacks."""
+    if refused(PAGE):
+        return
     try:
         stop_server(settings(), name)
     except CoreError as error:

@@ -14,6 +14,7 @@ from app.engine_cards import head
 from app.job_card import draw_progress
 from app.launch import active_job, cancel, last_job, launch
 from app.reads import settings
+from app.rights import is_admin, refused
 from app.state.address import in_address
 from app.widgets import command, plain, standing_complaint
 from app.wording import ago, counted
@@ -71,8 +72,9 @@ def draw_prices() -> None:
         st.fragment(live_refresh, run_every=1.0 if running else None)(running)
         draw_table(table)
         with st.container(horizontal=True, vertical_alignment="center"):
-            draw_add()
-            draw_forget(table)
+            if is_admin():
+                draw_add()
+                draw_forget(table)
         command(COMMANDS)
 
 
@@ -165,9 +167,13 @@ def draw_table(table: PriceTable) -> None:
     draw_editor([row_of(name, table) for name in names[:MOST_ROWS]])
     if len(names) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS} of {counted(len(names), 'model')}; write more of the name.")
-    st.caption(
-        "USD per million tokens. Change a price and it becomes yours; it counts when both are filled in."
-    )
+    if is_admin():
+        st.caption(
+            "USD per million tokens. Change a price and it becomes yours; "
+            "it counts when both are filled in."
+        )
+    else:
+        st.caption("USD per million tokens. Whoever runs this studio can change them.")
 
 
 def _nothing(wanted: str) -> str:
@@ -243,7 +249,7 @@ def draw_editor(rows: list[PriceRow]) -> None:
         pd.DataFrame(rows, columns=list(PriceRow._fields)).astype({INPUT: float, OUTPUT: float}),
         key=key,
         hide_index=True,
-        disabled=["model", "source", "as_of"],
+        disabled=["model", "source", "as_of"] if is_admin() else True,
         column_config={
             "model": st.column_config.TextColumn("Model", width=300),
             INPUT: _amount_column("Input", "What a million tokens in cost."),
@@ -309,6 +315,8 @@ def refresh(provider: str, token: str) -> None:
 def save_edits(key: str, rows: list[PriceRow]) -> None:
     """Keep what was changed in the table."""
     state.complain(PLACE, None)
+    if refused(PLACE):
+        return
     edits = (state.widget(key) or {}).get("edited_rows", {})
     try:
         saved = keep_edits(PriceTable(settings()), rows, edits)
@@ -340,6 +348,8 @@ def keep_edits(table: PriceTable, rows: list[PriceRow], edits: Mapping[int, Mapp
 def add() -> None:
     """Keep the price in the form and empty it; what is refused stays in it."""
     state.complain(PLACE, None)
+    if refused(PLACE):
+        return
     name, prompt, completion = (state.widget(_field(part)) for part in ("model", INPUT, OUTPUT))
     if prompt is None or completion is None:
         state.complain(PLACE, "Give both prices, in USD per million tokens; 0 is a price too.")
@@ -366,6 +376,8 @@ def _full_name(typed: str) -> str:
 def forget() -> None:
     """Forget the chosen price."""
     state.complain(PLACE, None)
+    if refused(PLACE):
+        return
     name = state.widget("prices-forgotten")
     try:
         PriceTable(settings()).remove_own(str(name))
@@ -378,6 +390,8 @@ def forget() -> None:
 def set_aside() -> None:
     """Move the damaged file out of the way."""
     state.complain(PLACE, None)
+    if refused(PLACE):
+        return
     try:
         aside = PriceTable(settings()).set_aside()
     except CoreError as error:

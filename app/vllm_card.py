@@ -14,6 +14,7 @@ from app.engine_cards import code, head
 from app.job_card import draw_log, draw_progress
 from app.launch import active_job, cancel, last_job, launch
 from app.reads import settings
+from app.rights import is_admin, refused
 from app.widgets import plain, standing_complaint
 from app.wording import duration
 from core.environments import Environment, Recipe, find_environment
@@ -91,6 +92,9 @@ def draw_missing() -> None:
         st.caption(plain(recipe))
         return
     head(TITLE, ABOUT, MISSING)
+    if not is_admin():
+        st.caption("Whoever runs this studio can install it.")
+        return
     draw_failure(last_job(SETUP))
     on = "your GPU" if recipe.build == "gpu" else "the processor, as there is no GPU here"
     st.caption(
@@ -120,6 +124,9 @@ def draw_installing(job: Job) -> None:
 def draw_idle(environment: Environment) -> None:
     """Nothing is served: choose a model and adapters, and start."""
     head(TITLE, ABOUT, IDLE)
+    if not is_admin():
+        st.caption("Whoever runs this studio starts it.")
+        return
     draw_failure(last_job(SERVE))
     st.text_input(
         "Model",
@@ -214,12 +221,16 @@ def draw_stop(job: Job) -> None:
 
 def install(token: str) -> None:
     """Start the installation."""
+    if refused(PLACE):
+        return
     launch(["setup", NAME], title="Install vLLM", subject=SETUP, token=token, page=PLACE)
     state.spend_token(SETUP)
 
 
 def start(token: str) -> None:
     """Start the server with what the fields say."""
+    if refused(PLACE):
+        return
     model = str(state.widget(MODEL) or "").strip() or DEFAULT_MODEL
     words = verb_words("serve vllm", None, {"model": model})
     for adapter in state.widget(ADAPTERS) or []:
@@ -229,9 +240,11 @@ def start(token: str) -> None:
 
 
 def stop(server: ServerInfo) -> None:
-    """End a server, whoever started it."""
+    """End a server; in a shared studio only one's own, or as an admin."""
     if server.job:
         cancel(server.job, PLACE)
+        return
+    if refused(PLACE):
         return
     try:
         stop_vllm(settings(), server.names[0])
