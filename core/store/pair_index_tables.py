@@ -39,11 +39,11 @@ CREATE INDEX pairs_rev ON pairs(rev);
 CREATE TABLE previews(n INTEGER PRIMARY KEY, text TEXT, chosen TEXT, rejected TEXT);
 CREATE TABLE folded(n INTEGER PRIMARY KEY, text TEXT);
 """
-# Enough of them to know that they are many.
+# Enough of them to know that they are many. CROSS JOIN keeps the order: SQLite would read every answer first.
 WAITING = """
 SELECT coalesce(sum(length), 0) FROM
     (SELECT prompt, sample FROM pairs INDEXED BY pairs_dirty WHERE dirty > 0 AND dirty = 1 LIMIT 1000)
-    AS waiting JOIN answers INDEXED BY answers_place
+    AS waiting CROSS JOIN answers INDEXED BY answers_place
     ON side IN (0, 1) AND answers.prompt = waiting.prompt AND answers.sample = waiting.sample
 """
 _ENDINGS = ("", "-wal", "-shm")
