@@ -39,7 +39,7 @@ CREATE INDEX pairs_rev ON pairs(rev);
 CREATE TABLE previews(n INTEGER PRIMARY KEY, text TEXT, chosen TEXT, rejected TEXT);
 CREATE TABLE folded(n INTEGER PRIMARY KEY, text TEXT);
 """
-# Enough of them to know that they are many. CROSS JOIN keeps the order: SQLite would read every answer first.
+# A thousand tell that they are many. CROSS JOIN keeps the order: SQLite would read every answer first.
 WAITING = """
 SELECT coalesce(sum(length), 0) FROM
     (SELECT prompt, sample FROM pairs INDEXED BY pairs_dirty WHERE dirty > 0 AND dirty = 1 LIMIT 1000)
