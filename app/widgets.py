@@ -132,7 +132,8 @@ def next_step(label: str, page: str, caption: str) -> None:
     if st.button(
         label, type="primary", icon=":material/arrow_forward:", width="stretch", key=f"next:{page}"
     ):
-        st.switch_page(page)
+        # With the character: a page opened without one falls back to the first of the list.
+        st.switch_page(page, query_params={"character": state.character() or ""})
     st.caption(caption)
 
 
