@@ -7,7 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app.reads import library
-from core.changes import Piece, changes, in_one_line
+from core.changes import changes, in_one_line
 from core.sittings import sittings
 from core.store.history import State
 
@@ -50,8 +50,3 @@ def told_since(states: list[State], head: int, last: int) -> str:
     if now is None:
         return "cannot be read"
     return "the first one kept" if before is None else in_one_line(changes(before, now))
-
-
-def pieces_between(one: State, value: dict) -> list[Piece]:  # type: ignore[type-arg]
-    """What differs from a state to a value; nothing for a state that was damaged."""
-    return [] if one.value is None else changes(one.value, value)

@@ -19,7 +19,6 @@ from typing import Any
 
 from core.constitution import Constitution
 from core.pairs import CHARACTERS_PER_TOKEN
-from core.prompts import Prompt, prompt_of
 from core.records import Message
 
 # Part of every key: change any wording below and everything is asked anew.
@@ -128,11 +127,6 @@ KNOWING_GREETINGS = (
 
 
 # ---- reflections
-
-
-def reflection_prompts() -> tuple[Prompt, ...]:
-    """The ten questions as prompts; a prompt's trait is None, as all traits are meant."""
-    return tuple(prompt_of(text, trait=None, source="file") for _, text in REFLECTIONS)
 
 
 def identity_prompt(constitution: Constitution, name: str) -> str:

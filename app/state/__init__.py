@@ -207,18 +207,6 @@ def fill(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
-def remember_decision(run: str, pair: str) -> None:
-    """Keep which pair was decided last, for undo."""
-    remember(f"decided:{run}", [*recall(f"decided:{run}", []), pair])
-
-
-def pop_decision(run: str) -> str | None:
-    """Take the pair decided last, or None."""
-    decided = recall(f"decided:{run}", [])
-    remember(f"decided:{run}", decided[:-1])
-    return decided[-1] if decided else None
-
-
 def written_file(run: str) -> tuple[str, int] | None:
     """The DPO file that this tab wrote last for a run, and how many pairs were kept then."""
     return recall(f"written:{run}")
@@ -239,13 +227,3 @@ def requested_page() -> str | None:
     path = recall("page")
     remember("page", None)
     return path
-
-
-def next_pair(run: str) -> str | None:
-    """The pair to show next, by id, after a decision."""
-    return recall(f"next-pair:{run}")
-
-
-def set_next_pair(run: str, pair: str | None) -> None:
-    """Remember, or forget, which pair comes next."""
-    remember(f"next-pair:{run}", pair)

@@ -27,11 +27,6 @@ def show_in_address(id: str) -> None:
         st.query_params["drafting"] = id
 
 
-def last_discarded() -> str:
-    """The drafting that this tab discarded last, or ""."""
-    return str(recall("drafting:discarded", ""))
-
-
 def set_last_discarded(id: str) -> None:
     """Remember what was discarded, for undo."""
     remember("drafting:discarded", id)
