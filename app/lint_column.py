@@ -151,7 +151,7 @@ def draw_answers(opened: Open, finding: Finding, here: str) -> None:
             )
         if finding.trait and here != "traits":
             st.page_link("views/traits.py", label="The trait", icon=":material/edit_note:")
-        if finding.exchange and here != "exchanges":
+        if (finding.exchange or finding.rule == "no-exchanges") and here != "exchanges":
             st.page_link("views/exchanges.py", label="The exchanges", icon=":material/forum:")
 
 
