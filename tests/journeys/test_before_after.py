@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.core.adapter_kit import write_adapter_folder
-from tests.journeys.conftest import Studio, settled
+from tests.journeys.conftest import Studio
 from tests.waiting import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.embedded]
@@ -32,13 +32,13 @@ def test_a_question_is_answered_twice_and_the_slider_asks_only_the_tuned_side(
     box.fill("What is a star?")
     box.press("Enter")
     until(lambda: len([text for text in answers(page) if text]) == 2, limit_s=120)
-    settled(page)
+    expect(page.get_by_role("button", name="Stop")).to_be_disabled(timeout=120_000)
     before, _ = answers(page)
 
     slider = page.get_by_role("slider")
     slider.press("ArrowLeft")
     expect(page.get_by_text(re.compile("strength 0.95, fainter than it learned"))).to_be_visible()
     until(lambda: len([text for text in answers(page) if text]) == 2, limit_s=120)
-    settled(page)
+    expect(page.get_by_role("button", name="Stop")).to_be_disabled(timeout=120_000)
     assert answers(page)[0] == before
     assert page.get_by_test_id("stException").count() == 0
