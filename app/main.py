@@ -16,7 +16,7 @@ from app.gate import draw_signed_in, let_in
 from app.glossary import draw_vocabulary_switch
 from app.sample_banner import draw_sample_banner
 from app.sidebar import character_switcher
-from app.state.address import arrive
+from app.state.address import arrive, leave
 from app.state.preferences import remember_visit
 from app.tour import draw_tour, here
 from app.widgets import style_sheet
@@ -87,3 +87,4 @@ draw_tour(page.url_path)
 draw_sample_banner(page.url_path, quiet=here() is not None)
 page.run()
 state.show_sayings()
+leave()

@@ -25,6 +25,35 @@ def arrive(page: str) -> None:
     """Say which page is drawn now, before anything on it is."""
     remember("kept-stays", recall("kept-page") == page)
     remember("kept-page", page)
+    remember("kept-typed", _typed_since(recall("kept-values", {})))
+
+
+def leave() -> None:
+    """Say that the page has been drawn to its end."""
+    remember("kept-values", _values())
+
+
+def _values() -> dict[str, Any]:
+    return {str(key): st.session_state[key] for key in st.session_state if not _is_ours(key)}
+
+
+def _is_ours(key: Any) -> bool:
+    return str(key).startswith("studio:")
+
+
+def _typed_since(before: dict[str, Any]) -> bool:
+    """Whether a person has typed, chosen or clicked anything since the page was drawn.
+
+    Then the address that the browser sent may be from before the page put what was typed there: somebody
+    who types in one box and at once in the next would lose the first. A button falls back by itself.
+    """
+    now = _values()
+    both = [(key, before[key], now[key]) for key in before if key in now]
+    return any(
+        was is not new and was != new
+        for key, was, new in both
+        if not (was is True and new is False and recall(f"kept:{key}") is None)
+    )
 
 
 Read = Callable[[str], Any]
@@ -130,6 +159,8 @@ def _told(name: str, read: Read, otherwise: Any) -> Any:
 
 def _there(name: str, read: Read, default: Any, held: Any) -> Any:
     """What the address of a page that was drawn before says now; of a new page, what the tab had."""
+    if recall("kept-typed"):
+        return held
     if name in st.query_params:
         return _told(name, read, held)
     return default if recall("kept-stays") else held
