@@ -13,8 +13,9 @@ from app.check_names import title_now
 from app.check_words import who
 from app.job_card import dotted, draw_ended_badly, draw_progress
 from app.job_reads import history_of
-from app.launch import active_job, cancel, last_job
+from app.launch import active_job, last_job
 from app.launch_quote import sentence_case
+from app.widgets import stop_button
 from app.wording import duration
 from core.jobs import Job
 
@@ -41,14 +42,7 @@ def draw_running(about: About, job: Job) -> None:
             st.caption(
                 f"For {duration(time.time() - job.started)} now. It goes on when you close this window."
             )
-        st.button(
-            "Stop",
-            key=f"stop:{job.id}",
-            icon=":material/stop_circle:",
-            on_click=cancel,
-            args=(job.id, about.page),
-            help="Finished answers are kept; it can go on.",
-        )
+        stop_button(job, about.page, "Finished answers are kept; it can go on.")
     draw_progress(worded(job))
     st.caption(dotted(done_words(job)))
 

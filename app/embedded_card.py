@@ -9,10 +9,10 @@ import streamlit as st
 from app import state
 from app.engine_cards import PAGE, code, head
 from app.job_card import draw_progress
-from app.launch import active_job, cancel, last_job, launch
+from app.launch import active_job, last_job, launch
 from app.reads import settings
 from app.rights import is_admin, refused
-from app.widgets import plain, standing_complaint
+from app.widgets import plain, standing_complaint, stop_button
 from app.wording import size
 from core.embedded.catalogue import LOCAL_EXTRA, EmbeddedModel
 from core.embedded.server import find_server, stop_server
@@ -44,13 +44,7 @@ def live_embedded(model: EmbeddedModel, was_fetching: bool) -> None:
     if job is not None:
         head("Embedded model", about(model), FETCHING)
         draw_progress(job)
-        st.button(
-            "Stop",
-            key=f"cancel:{job.id}",
-            icon=":material/stop_circle:",
-            on_click=cancel,
-            args=(job.id, PAGE),
-        )
+        stop_button(job, PAGE)
     elif (settings().model_path / model.name / model.file).exists():
         draw_here(model)
     else:

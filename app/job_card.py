@@ -35,9 +35,9 @@ from app.job_reads import (
     shell_of,
     speed,
 )
-from app.launch import cancel, last_job, owned_by_another, resume
+from app.launch import last_job, owned_by_another, resume
 from app.reads import settings
-from app.widgets import plain
+from app.widgets import plain, stop_button
 from app.wording import ago, counted, duration
 from core.errors import CoreError
 from core.jobs import Job, Jobs, JobState
@@ -204,8 +204,7 @@ def draw_actions(job: Job, newer: Job | None, failures: list[Failures]) -> None:
     """Cancel, go on, remove, and the way to what it made; always in this order."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.active:
-            stop = f"cancel:{job.id}"
-            st.button("Stop", key=stop, icon=":material/stop_circle:", on_click=cancel, args=(job.id, PAGE))
+            stop_button(job, PAGE)
             st.caption("Finished work is kept.", width="content")
         elif newer is not None:
             label, icon = "Open the job that went on", ":material/arrow_forward:"

@@ -8,11 +8,11 @@ import streamlit as st
 
 from app import state
 from app.job_card import draw_progress, why_ended
-from app.launch import active_job, cancel, last_job, resume
+from app.launch import active_job, last_job, resume
 from app.plan_choice import PAGE
 from app.plan_tag import draw_standing
 from app.reads import library, run_of_character, settings
-from app.widgets import plain
+from app.widgets import plain, stop_button
 from app.wording import duration
 from core.errors import CoreError
 from core.jobs import Job
@@ -59,20 +59,8 @@ def draw_live(name: str, running: bool) -> None:
         st.caption(f"For {duration(time.time() - job.started)} now. It goes on when you close this window.")
         draw_progress(job)
         st.markdown(plain(spent_words(name, now.budget_usd if now else None)))
-        draw_stop(job)
+        stop_button(job, PAGE, "What is finished is kept, and not paid for again.")
     state.show_sayings()
-
-
-def draw_stop(job: Job) -> None:
-    """The button that ends it; what is finished stays."""
-    st.button(
-        "Stop",
-        key=f"stop:{job.id}",
-        icon=":material/stop_circle:",
-        on_click=cancel,
-        args=(job.id, PAGE),
-        help="What is finished is kept, and not paid for again.",
-    )
 
 
 def draw_ended(name: str) -> bool:

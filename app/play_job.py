@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.job_card import draw_progress
-from app.launch import active_job, cancel
+from app.launch import active_job
 from app.launch_quote import rough, sentence_case
+from app.widgets import stop_button
 from app.wording import counted
 from core.prices import estimate_words
 from core.stages.evals.session import Side
@@ -22,8 +23,7 @@ def draw_live(subject: str, page: str, was_running: bool) -> None:
     if job is None:
         return
     draw_progress(job)
-    args = (job.id, page)
-    st.button("Stop", key=f"stop:{job.id}", icon=":material/stop_circle:", on_click=cancel, args=args)
+    stop_button(job, page)
 
 
 def size_words(sides: Sequence[Side]) -> str:

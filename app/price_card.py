@@ -12,11 +12,11 @@ import streamlit as st
 from app import state
 from app.engine_cards import head
 from app.job_card import draw_progress
-from app.launch import active_job, cancel, last_job, launch
+from app.launch import active_job, last_job, launch
 from app.reads import settings
 from app.rights import is_admin, refused
 from app.state.address import in_address
-from app.widgets import command, plain, standing_complaint
+from app.widgets import command, plain, standing_complaint, stop_button
 from app.wording import ago, counted
 from core.engines.price_lists import NEEDS_KEY, PARSERS
 from core.errors import CoreError, SettingsError
@@ -102,8 +102,7 @@ def live_refresh(was_running: bool) -> None:
         draw_refresh()
     else:
         draw_progress(job)
-        stop = f"cancel:{job.id}"
-        st.button("Stop", key=stop, icon=":material/stop_circle:", on_click=cancel, args=(job.id, PLACE))
+        stop_button(job, PLACE)
     state.show_sayings()
 
 

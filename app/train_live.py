@@ -27,7 +27,7 @@ from app.train_steps import (
     steps_here,
     tuning_of,
 )
-from app.widgets import plain
+from app.widgets import plain, stop_button
 from app.wording import duration
 from core.errors import CoreError
 from core.jobs import Job
@@ -74,14 +74,7 @@ def draw_here(name: str, job: Job) -> None:
         draw_steps(steps_here(stage, bar_words(job)))
         draw_bar(job)
         stop = "What is learned so far is kept; it can go on."
-        st.button(
-            "Stop",
-            key=f"stop:{job.id}",
-            icon=":material/stop_circle:",
-            on_click=cancel,
-            args=(job.id, PAGE),
-            help=stop,
-        )
+        stop_button(job, PAGE, stop)
     with right:
         began = OPENRLHF.get(stage, stage) in ("reference", "train", "write", "done")
         draw_curves(running_one(name, job) if began else None, (), key="live")

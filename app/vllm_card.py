@@ -15,7 +15,7 @@ from app.job_card import draw_log, draw_progress
 from app.launch import active_job, cancel, last_job, launch
 from app.reads import settings
 from app.rights import is_admin, refused
-from app.widgets import plain, standing_complaint
+from app.widgets import plain, standing_complaint, stop_button
 from app.wording import duration
 from core.environments import Environment, Recipe, find_environment
 from core.errors import CoreError, ModelError
@@ -115,7 +115,7 @@ def draw_installing(job: Job) -> None:
     head(TITLE, ABOUT, INSTALLING)
     draw_progress(job)
     st.caption(f"For {duration(time.time() - job.started)} now. A stopped installation begins anew.")
-    draw_stop(job)
+    stop_button(job, PLACE)
 
 
 # ---- installed
@@ -176,7 +176,7 @@ def draw_starting(job: Job) -> None:
     st.caption(
         f"For {duration(time.time() - job.started)} now. A model that is not here yet is fetched first."
     )
-    draw_stop(job)
+    stop_button(job, PLACE)
     draw_log(job)
 
 
@@ -208,12 +208,6 @@ def draw_failure(job: Job | None) -> None:
     st.markdown(f":red[:material/error:] {plain(job.message)}")
     with st.expander("What it printed", icon=":material/terminal:", type="compact"):
         draw_log(job)
-
-
-def draw_stop(job: Job) -> None:
-    """End the job that runs."""
-    icon = ":material/stop_circle:"
-    st.button("Stop", key=f"cancel:{job.id}", icon=icon, on_click=cancel, args=(job.id, PLACE))
 
 
 # ---- callbacks

@@ -99,6 +99,18 @@ def difference(before: str, after: str) -> None:
     st.html(f'<p style="{PARAGRAPH}">{told}</p>')
 
 
+def stop_button(job: Job, page: str, help: str = "Finished work is kept.") -> None:
+    """The button that ends a job; in a shared studio only its owner's or an admin's click counts."""
+    st.button(
+        "Stop",
+        key=f"stop:{job.id}",
+        icon=":material/stop_circle:",
+        on_click=cancel,
+        args=(job.id, page),
+        help=help,
+    )
+
+
 def job_progress(job: Job, page: str) -> None:
     """A running job: what it does, how far it is, and the button that stops it."""
     progress = job.progress
@@ -114,14 +126,7 @@ def job_progress(job: Job, page: str) -> None:
     failed = f", {progress.failed} failed" if progress and progress.failed else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(share, text=f"{label}: {done} of {planned}{failed}" if planned else f"{label} …")
-        st.button(
-            "Stop",
-            key=f"stop:{job.id}",
-            icon=":material/stop_circle:",
-            on_click=cancel,
-            args=(job.id, page),
-            help="Finished answers are kept.",
-        )
+        stop_button(job, page, "Finished answers are kept.")
     if progress and progress.note:
         st.caption(plain(progress.note))
 

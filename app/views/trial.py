@@ -12,14 +12,14 @@ import streamlit as st
 
 from app import state
 from app.job_card import dotted, why_ended
-from app.launch import active_job, cancel, last_job, resume
+from app.launch import active_job, last_job, resume
 from app.reads import library, settings
 from app.sidebar import title_of
 from app.train_live import bar_words, draw_bar, draw_steps, head
 from app.train_result import draw_curves
 from app.train_steps import steps_of_trial
 from app.trial_button import PAGE, draw_try_it, subject
-from app.widgets import answer_text, command, page_head, plain, standing_complaint
+from app.widgets import answer_text, command, page_head, plain, standing_complaint, stop_button
 from app.wording import ago, counted, duration
 from core.constitution import Constitution
 from core.diff import Span
@@ -108,22 +108,10 @@ def live(name: str) -> None:
     with left:
         draw_steps(steps_of_trial(stage, detail_of(job)))
         draw_bar(job)
-        draw_stop(job)
+        stop_button(job, PAGE, "What is finished is kept; it can go on.")
     with right:
         draw_meanwhile(name, stage)
     state.show_sayings()
-
-
-def draw_stop(job: Job) -> None:
-    """The button that ends it."""
-    st.button(
-        "Stop",
-        key=f"stop:{job.id}",
-        icon=":material/stop_circle:",
-        on_click=cancel,
-        args=(job.id, PAGE),
-        help="What is finished is kept; it can go on.",
-    )
 
 
 def draw_meanwhile(name: str, stage: str) -> None:

@@ -75,7 +75,7 @@ def test_a_running_job_shows_how_far_it_is_and_cancel_stops_it() -> None:
     assert "3 of 12" in bar.text
     assert "1 failed" in bar.text
     assert "at work" in shown_code(app)
-    app.button(key=f"cancel:{job.id}").click().run()
+    app.button(key=f"stop:{job.id}").click().run()
     assert not app.exception
     assert jobs().get(job.id).state == "cancelled"
     assert not app.progress
@@ -190,7 +190,7 @@ def test_a_running_job_with_figures_shows_speed_money_doubts_failures_and_why_it
     assert "It settled at 37 at once; 38 at once was too many." in told(app)
     [bar] = app.progress
     assert "3 s left" in bar.text or "5 s left" in bar.text
-    app.button(key=f"cancel:{job.id}").click().run()
+    app.button(key=f"stop:{job.id}").click().run()
     assert not app.exception
     assert len(charts(app)) == 2
 

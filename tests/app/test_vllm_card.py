@@ -127,7 +127,7 @@ def test_while_it_starts_the_card_shows_its_words_and_can_stop_it(
     app = tab("settings")
     assert "is fetched first" in text(app)
     assert "loading" in "\n".join(str(element.value) for element in app.code)
-    app.button(key=f"cancel:{job.id}").click().run()
+    app.button(key=f"stop:{job.id}").click().run()
     assert all_gone(recorded(record)["pids"])
     assert find_vllm(settings) is None
 
