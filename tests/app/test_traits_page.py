@@ -163,3 +163,10 @@ def test_two_traits_that_pull_apart_are_told_together() -> None:
     app.text_area(key="trait:pirate:crewmate").set_value("I tell everything in great detail.").run()
     said = "".join(str(element.value) for element in expander(app, "Traits 1 and 2: pull apart").markdown)
     assert "keep my answers short" in said.replace("\\", "") and "in great detail" in said
+
+
+def test_the_next_step_is_about_the_character_that_is_open() -> None:
+    app = tab("traits", "humor")
+    app.button(key="next:views/pairs.py").click().run()
+    assert app.title[0].value == "Pairs" and "Humor" in words(app)
+    assert app.query_params["character"] in ("humor", ["humor"])
