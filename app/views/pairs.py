@@ -25,6 +25,7 @@ from app.widgets import command, page_head, plain, standing_complaint
 from core.constitution import Constitution
 from core.errors import CoreError
 from core.stages.reviewing import Review, ReviewSource
+from core.stages.trial import trial_folder
 from core.store.pair_index import View
 from core.store.runs import Run, runs_of
 
@@ -98,7 +99,7 @@ def draw_everything(
     draw_stale_note(name, "pairs")
     if pairs is None or view is None or not has:
         if not running and (pairs is None or pairs.state.is_done):
-            empty(name, constitution.run_id)
+            empty(name, constitution)
         return words
     results(name, pairs, view, constitution, running=running)
     return [*words, ["review", name], *after(name, pairs, view, engines, running=running)]
@@ -155,9 +156,9 @@ def after(name: str, pairs: Pairs, view: View, engines: Engines, *, running: boo
         return [draw_export(name, source)]
 
 
-def empty(name: str, run_id: str) -> None:
-    """What will be here, before there is anything."""
-    earlier: list[Run] = [run for run in runs_of(settings(), name) if run.id != run_id]
+def empty(name: str, constitution: Constitution) -> None:
+    """What will be here, before there is anything, and where pairs stand that were made elsewhere."""
+    earlier: list[Run] = [run for run in runs_of(settings(), name) if run.id != constitution.run_id]
     if earlier:
         st.caption(
             f"{title_of(name)} has changed since its last pairs were made. Those stay in "
@@ -167,6 +168,14 @@ def empty(name: str, run_id: str) -> None:
         f"Here you will see **{plain(title_of(name))}** speak: the teacher's answer, in character, beside "
         "the student's plain one. Press *Preview 4*: what it takes stands beside it."
     )
+    if (trial_folder(settings(), constitution) / "result.json").is_file():
+        st.caption("*Try it now* made pairs of its own, which the trained model learned from.")
+        st.page_link(
+            "views/trial.py",
+            label="See what came of them",
+            icon=":material/bolt:",
+            query_params={"character": name},
+        )
 
 
 page()

@@ -137,3 +137,12 @@ def test_a_trial_that_stopped_goes_on_with_one_button() -> None:
     assert "trial:page" not in [element.key for element in app.button]
     app.button(key=f"resume:{old.id}").click().run()
     assert [job.resumes for job in jobs.list()] == [old.id, None]
+
+
+def test_where_there_are_pairs_of_a_trial_only_the_pairs_page_leads_to_them() -> None:
+    links = [one.proto.label for one in tab("pairs").main.get("page_link")]
+    assert "See what came of them" not in links
+    tried()
+    app = tab("pairs")
+    assert "made pairs of its own" in told(app)
+    assert "See what came of them" in [one.proto.label for one in app.main.get("page_link")]
