@@ -10,9 +10,21 @@ from typing import Any
 import streamlit as st
 
 from app import state
+from app.state.address import come_back, keep_words
 from core.pair_filter import PairFilter, read_filter
 
+WORDS = ("pair", "view", "page")
 FIELDS = ("search", "show", "trait", "flag", "reason", "reviewer", "least", "most")
+
+
+def come_back_to(name: str) -> None:
+    """Where a person was with this character's pairs, when they come back from another page."""
+    come_back(f"pairs:{name}", (*FIELDS, *WORDS))
+
+
+def keep_place(name: str) -> None:
+    """Remember where a person is; once the page is drawn."""
+    keep_words(f"pairs:{name}", (*FIELDS, *WORDS))
 
 
 def wanted() -> PairFilter:

@@ -56,6 +56,22 @@ def _typed_since(before: dict[str, Any]) -> bool:
     )
 
 
+def come_back(what: str, names: Collection[str]) -> None:
+    """On a page just come to without any of these words, put back those that it had in this tab.
+
+    Streamlit empties the address when another page is opened, with the back button too.
+    """
+    if not recall("kept-stays") and not any(name in st.query_params for name in names):
+        st.query_params.update(recall(f"kept-words:{what}", {}))
+
+
+def keep_words(what: str, names: Collection[str]) -> None:
+    """Keep the words of an address for when the tab comes back; `what` says of which page and character."""
+    remember(
+        f"kept-words:{what}", {name: st.query_params[name] for name in names if name in st.query_params}
+    )
+
+
 Read = Callable[[str], Any]
 
 

@@ -9,7 +9,7 @@ from app import state
 from app.job_card import draw_ended_badly
 from app.launch import active_job
 from app.lineage_strip import draw_stale_note
-from app.pair_address import is_list, put, shown_pair, wanted
+from app.pair_address import come_back_to, is_list, keep_place, put, shown_pair, wanted
 from app.pair_build import catching_up, draw_catching_up
 from app.pair_card import draw_pair
 from app.pair_export import draw_export
@@ -48,6 +48,7 @@ def page() -> None:
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
+    come_back_to(name)
     # Whoever comes back comes to review: what makes more pairs moves below them once there are some.
     working, reviewing, making = st.container(), st.container(), st.container()
     heading = making.empty()
@@ -56,6 +57,7 @@ def page() -> None:
     with reviewing:
         standing_complaint(PAGE)
         words = draw_everything(name, constitution, engines, working, heading)
+    keep_place(name)
     command(words)
 
 

@@ -76,3 +76,17 @@ def test_back_leaves_the_list_of_pairs_and_a_reload_does_not(studio: Studio, pag
     settled(page)
     page.go_back()
     expect(page.get_by_text("1 of 6", exact=True)).to_be_visible()
+
+
+def test_back_leads_to_the_same_filter_and_the_same_pair(studio: Studio, page: Page) -> None:
+    with_pairs(studio)
+    go(page, studio, "pairs?character=pirate&show=kept&search=question")
+    page.get_by_role("button", name=re.compile("Next")).first.click()
+    expect(page.get_by_text("2 of 6")).to_be_visible()
+    settled(page)
+    pair = asked(page, "pair")
+    by_the_list(page, "Jobs")
+    page.go_back()
+    expect(page.get_by_text("2 of 6")).to_be_visible()
+    settled(page)
+    assert [asked(page, name) for name in ("show", "search", "pair")] == ["kept", "question", pair]
