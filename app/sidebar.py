@@ -20,12 +20,36 @@ def character_switcher() -> None:
         wished = st.query_params.get("character")
         state.choose_character(wished if wished in names else ("pirate" if "pirate" in names else names[0]))
     with st.sidebar:
-        st.selectbox("Character", names, key="character", format_func=title_of)
+        draw_choice(names, state.character() or names[0])
         draw_strip(state.character() or "")
         st.caption(_work_in_progress())
     # Not bound to the address by Streamlit: it refuses to switch pages while a widget is.
     if st.query_params.get("character") != state.character():
         st.query_params["character"] = state.character() or ""
+
+
+def draw_choice(names: list[str], current: str) -> None:
+    """The choice. What is chosen is its own default, under a key of its own.
+
+    The browser sometimes lets a choice fall back to its default when pages change quickly; with one default
+    for all that was the first of the list, and the next click was about somebody else.
+    """
+    key = f"character:{current}"
+    st.selectbox(
+        "Character",
+        names,
+        index=names.index(current),
+        key=key,
+        format_func=title_of,
+        on_change=choose_shown,
+        args=(key,),
+    )
+
+
+def choose_shown(key: str) -> None:
+    """Choose what the switcher shows; for callbacks."""
+    if chosen := state.widget(key):
+        state.choose_character(chosen)
 
 
 def title_of(name: str) -> str:

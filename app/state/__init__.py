@@ -18,12 +18,12 @@ LONGEST_UNDO = 50
 
 def character() -> str | None:
     """The chosen character's name, or None before the first choice."""
-    return st.session_state.get("character")
+    return recall("character")
 
 
 def choose_character(name: str) -> None:
     """Choose a character; call it from a callback, before the switcher is drawn."""
-    st.session_state["character"] = name
+    remember("character", name)
 
 
 def opened(what: str) -> Any:
