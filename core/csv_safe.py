@@ -41,7 +41,12 @@ def _is_passed_over(letter: str) -> bool:
 
 def cell(text: str) -> str:
     """The text as a cell: as it is, or with an apostrophe in front when it might act."""
-    return MARK + text if acts(text) else text
+    return MARK + text if _is_marked(text) else text
+
+
+def _is_marked(text: str) -> bool:
+    """Whether a text gets an apostrophe: it acts, or begins like one that got it already."""
+    return acts(text) or acts(text.lstrip(MARK))
 
 
 def value(found: Any) -> Any:
@@ -51,7 +56,7 @@ def value(found: Any) -> Any:
 
 def plain(text: str) -> str:
     """The text that `cell` was given. Exact: a text that could be mistaken for a marked one is marked."""
-    return text[1:] if text.startswith(MARK) and acts(text[1:]) else text
+    return text[1:] if text.startswith(MARK) and _is_marked(text[1:]) else text
 
 
 def line(cells: Sequence[str]) -> str:

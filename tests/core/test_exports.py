@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -237,6 +237,8 @@ def test_a_csv_read_back_gives_every_text_save_for_the_apostrophe(texts: list[st
 
 
 @given(st.one_of(anything, risky))
+@example("'\r")
+@example("''=1")
 def test_no_cell_acts_and_its_text_comes_back_exactly(text: str) -> None:
     cell = csv_safe.cell(text)
     assert cell[:1] not in ("=", "+", "-", "@", "\t", "\r", "\n")
