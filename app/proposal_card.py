@@ -8,8 +8,10 @@ import streamlit as st
 
 from app import state
 from app.editor import Open, change
+from app.job_card import draw_ended_badly
+from app.launch import active_job
 from app.reads import settings
-from app.widgets import answer_text, plain
+from app.widgets import answer_text, job_progress, plain
 from app.writer import shown_model
 from core.diff import Span, word_spans
 from core.drafting.proposals import FROM_WORDS, Proposal, apply, standing
@@ -39,6 +41,17 @@ STANDING = {
     "older wording": "Made on an older wording of this trait: it would replace what you wrote since.",
     "trait gone": "Its trait is not in the character any more.",
 }
+
+
+def draw_waiting(subject: str, was_running: bool, page: str, sorry: str) -> None:
+    """A job that words proposals: how far it is; drawn anew with the page once it ends."""
+    job = active_job(subject)
+    if job is not None:
+        job_progress(job, page)
+    elif was_running:
+        st.rerun()
+    else:
+        draw_ended_badly(subject, page, sorry)
 
 
 def waiting(opened: Open, found: list[Suggestion]) -> list[Suggestion]:

@@ -15,13 +15,12 @@ import streamlit as st
 from app import state
 from app.commands import verb_words
 from app.editor import Open, open_character
-from app.job_card import draw_ended_badly
 from app.launch import active_job, launch
-from app.proposal_card import draw_proposal, draw_put_aside, waiting
+from app.proposal_card import draw_proposal, draw_put_aside, draw_waiting, waiting
 from app.reads import settings
 from app.sidebar import title_of
 from app.state.person import person
-from app.widgets import command, job_progress, plain, standing_complaint
+from app.widgets import command, plain, standing_complaint
 from app.writer import Writer, choose_writer
 from core.constitution import Constitution
 from core.drafting.reactions import KINDS, Kind, Reaction, from_words
@@ -34,6 +33,7 @@ from core.store.suggestions import Suggestion, Suggestions
 from core.store.typed import Typed
 
 PAGE = "react"
+NOTHING_CAME = "The model's wording did not come; yours is below."
 WAYS: dict[Kind, str] = {
     "praise": "I like this because …",
     "critique": "Less of …",
@@ -109,7 +109,7 @@ def _draw_propose(character: Constitution, run: Run, row: ROW, kind: Kind, kept:
     """The button, who words it, and what that costs; or how far it is."""
     subject = f"react:{character.name}:{row['id']}"
     running = active_job(subject) is not None
-    st.fragment(_live, run_every=1.0 if running else None)(subject, running)
+    st.fragment(draw_waiting, run_every=1.0 if running else None)(subject, running, PAGE, NOTHING_CAME)
     if running:
         return
     chosen = choose_writer(f"react-{row['id']}")
@@ -133,16 +133,6 @@ def _price(
     text = str(state.widget(_field(run, row, kind)) or "")
     calls = reaction_calls(character, _reaction(row, kind, text), row["id"], DraftJob(chosen.model))
     return f"From your own words at once; then a wording by a model. {chosen.price(calls, kept.replies)}"
-
-
-def _live(subject: str, was_running: bool) -> None:
-    job = active_job(subject)
-    if job is not None:
-        job_progress(job, PAGE)
-    elif was_running:
-        st.rerun()
-    else:
-        draw_ended_badly(subject, PAGE, "The model's wording did not come; yours is below.")
 
 
 def _draw_proposals(opened: Open, found: list[Suggestion]) -> None:

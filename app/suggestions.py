@@ -10,13 +10,12 @@ import streamlit as st
 from app import state
 from app.commands import verb_words
 from app.editor import Open
-from app.job_card import draw_ended_badly
 from app.launch import active_job, launch
-from app.proposal_card import draw_proposal, draw_put_aside, waiting
+from app.proposal_card import draw_proposal, draw_put_aside, draw_waiting, waiting
 from app.reads import settings
 from app.sidebar import title_of
 from app.state.person import person
-from app.widgets import command, job_progress, plain, standing_complaint
+from app.widgets import command, plain, standing_complaint
 from app.writer import Writer, choose_writer
 from core.constitution import Constitution
 from core.errors import CoreError
@@ -26,6 +25,7 @@ from core.store.suggestions import Suggestion, Suggestions
 from core.store.typed import Typed
 
 PAGE = "suggestions"
+NOTHING_CAME = "No suggestion came; the job's log on the Jobs page says why."
 TEACH = "Say what should change, or leave it empty. What comes back is shown as a difference; you decide."
 
 
@@ -57,18 +57,9 @@ def subject(name: str, trait_id: str) -> str:
 
 def _draw_job(name: str, trait_id: str) -> bool:
     running = active_job(subject(name, trait_id)) is not None
-    st.fragment(_live, run_every=1.0 if running else None)(subject(name, trait_id), running)
+    live = st.fragment(draw_waiting, run_every=1.0 if running else None)
+    live(subject(name, trait_id), running, PAGE, NOTHING_CAME)
     return running
-
-
-def _live(subject: str, was_running: bool) -> None:
-    job = active_job(subject)
-    if job is not None:
-        job_progress(job, PAGE)
-    elif was_running:
-        st.rerun()
-    else:
-        draw_ended_badly(subject, PAGE, "No suggestion came; the job's log on the Jobs page says why.")
 
 
 def _draw_asking(
