@@ -89,6 +89,12 @@ def settled(page: Page) -> None:
     page.wait_for_function(RESTS)
 
 
+def read(page: Page) -> None:
+    """Look at the pair that is shown for as long as it takes: a decision before that is not counted."""
+    settled(page)
+    page.evaluate("() => new Promise(seen => setTimeout(() => seen(true), 350))")
+
+
 def press(page: Page, key: str) -> None:
     """Press a key once the page rests, as a person does who sees what is on it."""
     settled(page)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.conftest import Studio, go, press, settled
+from tests.journeys.conftest import Studio, go, press, read, settled
 from tests.stand_in import StandIn
 from tests.waiting import until
 
@@ -39,7 +40,7 @@ def test_from_a_character_to_a_reviewed_pair_file(studio: Studio, page: Page, br
     sentence = page.get_by_label("Trait 1", exact=True)
     sentence.fill("I talk as old sea dogs do, in a salty brogue from my first word to my last.")
     sentence.press("Control+Enter")
-    expect(page.get_by_text("Saved ")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^Saved \d"))).to_be_visible()
     own = studio.data / "constitutions" / "hand-written" / "pirate.json"
     until(lambda: own.exists() and "salty brogue from" in own.read_text())
 
@@ -63,9 +64,7 @@ def test_from_a_character_to_a_reviewed_pair_file(studio: Studio, page: Page, br
     kept = int(metric(again, "Kept"))
     again.get_by_text(f"Kept {kept}", exact=True).click()
     for left in (kept - 1, kept - 2):
-        settled(again)
-        # A pair is decided once it can have been read.
-        again.evaluate("() => new Promise(seen => setTimeout(() => seen(true), 350))")
+        read(again)
         again.get_by_test_id("stButton").filter(has_text="Drop").first.click()
         until(lambda left=left: metric(again, "Kept") == str(left))
     again.get_by_role("button", name="Write the training file").click()
@@ -142,6 +141,7 @@ def test_keyboard_alone_reviews_pairs(studio: Studio, page: Page) -> None:
         expect(page.get_by_role("button", name="Stop")).to_be_hidden(timeout=MINUTES)
     press(page, "ArrowRight")
     expect(page.get_by_text("2 of 4")).to_be_visible()
+    read(page)
     press(page, "3")
     expect(page.get_by_text("3 of 4")).to_be_visible()
     until(lambda: metric(page, "Dropped") == "1")
