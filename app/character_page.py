@@ -21,10 +21,12 @@ from core.errors import CoreError
 Words = Callable[[str], list[list[str]]]
 
 
-def character_page(caption: str, draw: Callable[[Open], None], words: Words | None = None) -> None:
+def character_page(
+    caption: str, draw: Callable[[Open], None], words: Words | None = None, *, term: str = ""
+) -> None:
     """A page about the chosen character: its name, what is wrong if anything, then `draw`.
 
-    `words` gives the commands that do the same in a shell.
+    `words` gives the commands that do the same in a shell, `term` what the caption explains on hover.
     """
     name = state.character()
     if name is None:
@@ -33,21 +35,21 @@ def character_page(caption: str, draw: Callable[[Open], None], words: Words | No
     try:
         opened = open_character(name)
     except CoreError as error:
-        page_head(title_of(name), caption)
+        page_head(title_of(name), caption, term=term)
         draw_unreadable(name, error)
         return
-    head(opened, caption)
+    head(opened, caption, term)
     draw_failures(name)
     draw_conflict(name)
     draw(opened)
     command(words(name) if words else ["constitution", "check", name])
 
 
-def head(opened: Open, caption: str) -> None:
+def head(opened: Open, caption: str, term: str = "") -> None:
     """Title, caption, when it was saved, and undo."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container():
-            page_head(title_of(opened.name), caption)
+            page_head(title_of(opened.name), caption, term=term)
         # A row of its own, which a narrow screen moves under the title as a whole.
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.caption(saved_line(opened), width="content")

@@ -38,6 +38,11 @@ def meaning(id: str) -> str:
     return glossary.hover(id, technical=technical())
 
 
+def meanings(*ids: str) -> str:
+    """What several terms mean, one under the other; a single one with its exact sentence too."""
+    return glossary.hovers(ids, technical=technical())
+
+
 def knows(id: str) -> bool:
     """Whether the glossary has a term."""
     return id in glossary.TERMS

@@ -44,7 +44,11 @@ HEIGHT = 900
 def page() -> None:
     """The whole page for the chosen character."""
     name = state.character()
-    page_head(plain(title_of(name)) if name else "Report", "Report: everything measured, in one file.")
+    page_head(
+        plain(title_of(name)) if name else "Report",
+        "Report: everything measured, in one file.",
+        term="report",
+    )
     if name is None:
         st.info("Choose a character first.")
         return

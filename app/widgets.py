@@ -11,16 +11,19 @@ import streamlit as st
 
 from app import state
 from app.commands import shell_line
-from app.glossary import meaning
+from app.glossary import meanings
 from app.launch import cancel
 from core.diff import Span, reading
 from core.jobs import Job
 
 
 def page_head(title: str, caption: str, *, term: str = "") -> None:
-    """A page's title and the sentence under it, which says on hover what a `term` of the glossary means."""
+    """A page's title and the sentence under it, which says on hover what a `term` of the glossary means.
+
+    Several terms, with spaces between, are told one under the other.
+    """
     st.title(title, anchor=False)
-    st.caption(caption, help=meaning(term) if term else None)
+    st.caption(caption, help=meanings(*term.split()) if term else None)
 
 
 def standing_complaint(page: str) -> None:

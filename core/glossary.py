@@ -11,7 +11,7 @@ do without, as patterns.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,6 +69,17 @@ def hover(id: str, *, technical: bool = False) -> str:
     other = (term.word if technical else term.technical) if term.has_two_names else ""
     also = f" Also called: {other[:1].lower() + other[1:] if technical else other}." if other else ""
     return f"{term.plain}{also}\n\n{term.exact}"
+
+
+def hovers(ids: Sequence[str], *, technical: bool = False) -> str:
+    """What several terms mean, for one mark beside a page's sentence: name and plain sentence of each.
+
+    A single term is told as `hover` tells it. Raises KeyError for a term that is not in the table.
+    """
+    if len(ids) == 1:
+        return hover(ids[0], technical=technical)
+    told = ((name(id, technical=technical), TERMS[id].plain) for id in ids)
+    return "\n\n".join(f"**{word[:1].upper()}{word[1:]}**: {plain}" for word, plain in told)
 
 
 # How sentences of ours, written once for both kinds of reader, are said to the one who wants plain words.

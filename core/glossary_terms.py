@@ -111,6 +111,42 @@ EVERYDAY: tuple[Row, ...] = (
         "A self-contained HTML file made from stored results; it loads nothing from elsewhere.",
     ),
     (
+        "version",
+        "Version",
+        "One saved state of a character, with the way back to it; one with a name is kept for good.",
+        "A row of an append-only history, known by its content's hash; the newest 200 are kept.",
+    ),
+    (
+        "flag",
+        "Flag",
+        "A mark on a pair that a person had better look at, such as an answer that was cut off.",
+        "A rule's finding on a pair; serious ones drop it with their reason.",
+    ),
+    (
+        "preset",
+        "Preset",
+        "A plan made beforehand: trial for a first look, quick for use, paper for everything.",
+        "Named sizes of data, recipe and evaluation; every number can be changed.",
+    ),
+    (
+        "spending-limit",
+        "Limit",
+        "The most that may be spent; work stops before it and keeps what is finished.",
+        "A budget in USD: each request reserves its highest price before it is sent.",
+    ),
+    (
+        "bundle",
+        "Bundle",
+        "One file with a character and all that was made from it, to hand to somebody else.",
+        "A .zip with a manifest and a SHA-256 of every file, the same bytes each time; no keys in it.",
+    ),
+    (
+        "card",
+        "Character card",
+        "A picture or a file from which other programs read who a character is.",
+        "SillyTavern's formats V1 to V3, as JSON or in a text chunk of a PNG.",
+    ),
+    (
         "tokens",
         "word pieces",
         "The pieces a model reads and writes in; a short word is one, a long one several.",

@@ -43,7 +43,7 @@ def page() -> None:
         "Before and after",
         f"One question, asked of the student as it was and of the one that learned "
         f"{title_of(name or 'the character')}. Neither is told who to be.",
-        term="strength",
+        term="student adapter strength",
     )
     if name is None:
         st.info("Choose a character first.")

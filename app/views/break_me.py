@@ -29,7 +29,11 @@ def page() -> None:
     """The whole page for the chosen character."""
     name = state.character()
     whom = plain(title_of(name)) if name else "a character"
-    page_head("Try to break it", f"Ask {whom} something, then attack. What fails joins the next round.")
+    page_head(
+        "Try to break it",
+        f"Ask {whom} something, then attack. What fails joins the next round.",
+        term="student strength robustness",
+    )
     if name is None:
         st.markdown("There is no character yet. Make one on the Characters page.")
         return

@@ -99,4 +99,4 @@ def draw(opened: Open) -> None:
         check_column(opened, "exchanges")
 
 
-character_page("How it sounds, by example.", draw)
+character_page("How it sounds, by example.", draw, term="exchange teacher")

@@ -72,7 +72,7 @@ def empty() -> None:
 
 def page() -> None:
     """The whole page; the list draws itself every second while something runs."""
-    page_head("Jobs", "Long work, newest first. It runs on when you close this window.")
+    page_head("Jobs", "Long work, newest first. It runs on when you close this window.", term="job")
     try:
         jobs = Jobs(settings()).list(limit=SHOWN)
     except CoreError as error:

@@ -34,7 +34,9 @@ def page() -> None:
         page_head(plain(title_of(name)), "What was made from what.")
         st.error(plain(str(error)), icon=":material/error:")
         return
-    page_head(plain(title_of(name)), plain(character.summary) or "No summary yet.")
+    page_head(
+        plain(title_of(name)), plain(character.summary) or "No summary yet.", term="constitution stale"
+    )
     standing_complaint(PAGE)
     draw(name, character, found)
     command(["lineage", name])

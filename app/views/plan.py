@@ -32,6 +32,7 @@ def page() -> None:
     page_head(
         "Plan and price",
         plain(f"{who}, from sentences to a report: what it takes, before the first click."),
+        term="preset teacher student spending-limit",
     )
     if name is None:
         st.info("Choose a character first.")

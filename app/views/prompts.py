@@ -54,7 +54,7 @@ def draw_head(constitution: Constitution) -> None:
     before = state.last_undo(f"prompts:{constitution.name}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container():
-            page_head("Prompts", CAPTION)
+            page_head("Prompts", CAPTION, term="prompt teacher student")
         st.button(
             "Undo",
             icon=":material/undo:",
@@ -93,14 +93,14 @@ def page() -> None:
     """The whole page for the chosen character."""
     name = state.character()
     if name is None:
-        page_head("Prompts", CAPTION)
+        page_head("Prompts", CAPTION, term="prompt teacher student")
         st.markdown("There is no character yet. Make one on the Characters page.")
         return
     try:
         constitution = library().load(name).constitution
         written, added = library().additional(name), added_of(name)
     except CoreError as error:
-        page_head("Prompts", CAPTION)
+        page_head("Prompts", CAPTION, term="prompt teacher student")
         st.error(plain(str(error)), icon=":material/error:")
         return
     draw_head(constitution)

@@ -32,6 +32,7 @@ def page() -> None:
         "Rate blind",
         f"Two answers to the same question, one of them by {title_of(name or 'the character')} after "
         "training. Nobody says which. Read both, press a key.",
+        term="verdict judge",
     )
     if name is None:
         st.info("Choose a character first.")

@@ -52,7 +52,9 @@ def draw_storage() -> None:
 def page() -> None:
     """The whole page."""
     page_head(
-        "Engines and keys", "What can answer. The studio works without a key; a key brings larger models."
+        "Engines and keys",
+        "What can answer. The studio works without a key; a key brings larger models.",
+        term="engine",
     )
     st.subheader("On this computer", anchor=False)
     for model in MODELS.values():

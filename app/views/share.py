@@ -80,7 +80,11 @@ def something_runs(name: str) -> bool:
 def page() -> None:
     """The whole page."""
     name = state.character()
-    page_head("Share", f"{title_of(name)} leaves this computer, or somebody new comes in." if name else "")
+    page_head(
+        "Share",
+        plain(f"{title_of(name)} leaves this computer, or somebody new comes in.") if name else "",
+        term="bundle card adapter",
+    )
     standing_complaint(PAGE)
     if name is None:
         st.markdown("There is no character yet. Bring one in, or write one first.")

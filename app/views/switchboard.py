@@ -24,7 +24,11 @@ CAPTION = (
 def page() -> None:
     """The whole page for the chosen character."""
     name = state.character()
-    page_head("Switchboard", CAPTION.format(name=plain(title_of(name)) if name else "a character"))
+    page_head(
+        "Switchboard",
+        CAPTION.format(name=plain(title_of(name)) if name else "a character"),
+        term="trait exchange teacher seed",
+    )
     if name is None:
         st.markdown("There is no character yet. Make one on the Characters page.")
         return

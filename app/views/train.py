@@ -24,7 +24,7 @@ def page() -> None:
         "Train",
         f"The student learns from the pairs to answer as {title_of(name or 'the character')}, without "
         "being told to.",
-        term="adapter",
+        term="student pair recipe adapter",
     )
     if name is None:
         st.info("Choose a character first.")

@@ -187,4 +187,4 @@ def draw(opened: Open) -> None:
         check_column(opened)
 
 
-character_page("Who it is, one plain statement at a time.", draw)
+character_page("Who it is, one plain statement at a time.", draw, term="constitution trait")

@@ -44,6 +44,7 @@ def page() -> None:
         "Try it now",
         f"{title_of(name or 'The character')} in minutes, on this computer: a small model learns it, and "
         "answers the same new questions before and after.",
+        term="teacher student pair adapter",
     )
     if name is None:
         st.info("Choose a character first.")

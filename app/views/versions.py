@@ -95,6 +95,7 @@ def draw_line(state: State, changed: str, shown: State) -> None:
 character_page(
     "Every state it was saved in, and the way back to each.",
     draw,
+    term="version",
     words=lambda name: [
         ["constitution", "versions", name],
         ["constitution", "version", "show", name, "VERSION"],
