@@ -5,9 +5,9 @@ Counting every request of a large job takes a second, so it is kept for as long 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -59,20 +59,20 @@ def _side(role: Role, model: ModelName, asked: Asked, constitution: Constitution
     engine = open_engine(model, settings(), asked.options.routing(role))
     price = PriceTable(settings()).lookup(model)
     stamp = _stamp(role, model, asked.name, constitution)
-    found = _estimated(stamp, role, asked, price, engine.identity.as_dict(), engine)
+    told_by = repr((stamp, role, asked, price, engine.identity.as_dict()))
+    found = _kept(told_by, lambda: _estimate(stamp, role, asked, price, engine))
     return Side(role, model, found, price)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _estimated(
-    stamp: tuple[str, tuple[Look, ...]],
-    role: Role,
-    asked: Asked,
-    price: Price | None,
-    identity: dict[str, Any],
-    _engine: Engine,
+def _kept(told_by: str, _count: Callable[[], Estimate]) -> Estimate:
+    """A count, made anew when `told_by` changes; one text, as it is compared on every run."""
+    return _count()
+
+
+def _estimate(
+    stamp: tuple[str, tuple[Look, ...]], role: Role, asked: Asked, price: Price | None, engine: Engine
 ) -> Estimate:
-    """The count itself; `stamp` and `identity` are there to tell when it has to be done anew."""
     scope = Scope(asked.name, limit=asked.limit)
     constitution = load_character(scope, settings())
     job = answer_job(
@@ -85,7 +85,7 @@ def _estimated(
     )
     run = existing_run(scope, constitution, settings())
     there = _there(stamp, role, job.model, run)
-    return estimate(job, run, constitution, _engine, price, there)
+    return estimate(job, run, constitution, engine, price, there)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -115,8 +115,8 @@ def model_input(label: str) -> str:
     return (typed or EMBEDDED).strip()
 
 
-def actions(name: str, engines: Engines, planned: int) -> None:
-    """The preview button and the launch of more, each with what it takes said first."""
+def actions(name: str, engines: Engines, planned: int) -> int:
+    """The preview button and the launch of more, each with what it takes said first; how many are asked."""
     models = engines.models()
     preview = st.container(horizontal=True, vertical_alignment="center")
     many = st.container(horizontal=True, vertical_alignment="bottom")
@@ -135,6 +135,7 @@ def actions(name: str, engines: Engines, planned: int) -> None:
         draw_suggestion(plan)
     with below:
         draw_plan(plan, planned)
+    return limit
 
 
 def how_many(planned: int) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 from core.errors import ConstitutionError, Problem
@@ -118,6 +119,12 @@ class Constitution:
 
 def parse_json(data: bytes, *, source: str) -> Constitution:
     """The character in the bytes of a file. Raises ConstitutionError with everything that is wrong."""
+    return _parsed(data, source)
+
+
+# A page asks for the same dozen characters on every run; nothing of one can be changed in place.
+@lru_cache(maxsize=64)
+def _parsed(data: bytes, source: str) -> Constitution:
     return parse(read_value(data, source=source), source=source)
 
 

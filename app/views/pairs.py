@@ -37,7 +37,7 @@ def page() -> None:
         "Pairs",
         f"The teacher plays {title_of(name or 'the character')}, the student answers as it always does. "
         "The model learns to prefer the left side.",
-        term="pair",
+        term="pair teacher student chosen rejected",
     )
     if name is None:
         st.info("Choose a character first.")
@@ -53,19 +53,15 @@ def page() -> None:
     working, reviewing, making = st.container(), st.container(), st.container()
     heading = making.empty()
     with making:
-        engines = draw_making(name, planned)
+        engines = choose_engines()
     with reviewing:
         standing_complaint(PAGE)
         words = draw_everything(name, constitution, engines, working, heading)
+    # Last, as counting what more of 100,000 pairs takes is half a second in which these can be seen.
+    with making:
+        limit = actions(name, engines, planned)
     keep_place(name)
-    command(words)
-
-
-def draw_making(name: str, planned: int) -> Engines:
-    """Who speaks, how many, what it takes."""
-    engines = choose_engines()
-    actions(name, engines, planned)
-    return engines
+    command([engines.words(name, limit), engines.pair_words(name), *words])
 
 
 def draw_everything(
@@ -75,9 +71,7 @@ def draw_everything(
     working: DeltaGenerator,
     heading: DeltaGenerator,
 ) -> list[list[str]]:
-    """The job, the pairs or what will be here; returns the commands that do the same."""
-    limit = int(state.widget("limit") or 24)
-    words = [engines.words(name, limit), engines.pair_words(name)]
+    """The job, the pairs or what will be here; returns the commands that review them."""
     try:
         job = engines.job()
         running = active_job(f"{PAGE}:{name}") is not None
@@ -91,7 +85,7 @@ def draw_everything(
         view = pairs.view(wanted()) if pairs else None
     except CoreError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        return words
+        return []
     has = view is not None and view.totals.pairs > 0
     if has:
         heading.subheader("Make more pairs", anchor=False)
@@ -102,9 +96,9 @@ def draw_everything(
     if pairs is None or view is None or not has:
         if not running and (pairs is None or pairs.state.is_done):
             empty(name, constitution)
-        return words
+        return []
     results(name, pairs, view, constitution, running=running)
-    return [*words, ["review", name], *after(name, pairs, view, engines, running=running)]
+    return [["review", name], *after(name, pairs, view, engines, running=running)]
 
 
 def results(name: str, pairs: Pairs, view: View, constitution: Constitution, *, running: bool) -> None:

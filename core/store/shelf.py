@@ -102,6 +102,9 @@ def _contained(folder: Path, name: str, ending: str) -> Path:
     if problems := check_name(name):
         raise ConstitutionError(repr(name[:40]), problems)
     path = folder / file_name(name, ending)
+    # A checked name has no folders in it: only a link can lead elsewhere.
+    if not os.path.islink(path):
+        return path
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):
