@@ -13,8 +13,7 @@ from app.sidebar import title_of
 from app.state import drafting as tab
 from core.constitution import check_name
 from core.drafting.clarifying import Answer
-from core.drafting.first_person import as_sentence, tidy
-from core.drafting.mixing import mixed, proposed_name
+from core.drafting.mixing import mixed, proposed_name, summary_of
 from core.drafting.replies import Draft, Proposed
 from core.errors import CoreError
 from core.slugs import slug_for
@@ -218,7 +217,8 @@ def make(id: str) -> None:
         if problems := check_name(name):
             state.complain(PAGE, "; ".join(str(problem) for problem in problems))
             return
-        character = mixed(name, _summary(one), [kept.trait for kept in one.kept], one.exchanges)
+        summary = summary_of(one.description, one.name)
+        character = mixed(name, summary, [kept.trait for kept in one.kept], one.exchanges)
         library().save(character, base_revision=None, note="drafted")
         shelf().change(id, lambda before: replace(before, made=name))
     except CoreError as error:
@@ -228,10 +228,6 @@ def make(id: str) -> None:
     state.say_once(f"{title_of(name)} is made. Now read it, trait by trait.")
     state.choose_character(name)
     state.request_page("views/traits.py")
-
-
-def _summary(one: Drafting) -> str:
-    return as_sentence(tidy(one.description.split("\n")[0])[:280])
 
 
 # ---- jobs

@@ -6,11 +6,11 @@ import streamlit as st
 
 from app import state
 from app.draft_actions import let_go, make, move, name_of, names, save_name, use_name
-from app.sidebar import title_of
 from app.widgets import plain
 from app.wording import counted
 from core.drafting.mixing import free_name
 from core.store.drafting import Drafting, Kept
+from core.titles import title_of
 
 GOOD = (6, 12)
 
@@ -41,7 +41,7 @@ def _draw_name(one: Drafting, name: str, taken: set[str]) -> None:
     st.text_input(
         "Name",
         key=key,
-        placeholder=title_of(name),
+        placeholder=title_of(name, one.description),
         max_chars=64,
         on_change=save_name,
         args=(one.id, key),

@@ -7,8 +7,11 @@ import streamlit as st
 from app import state
 from app.lineage_strip import draw_strip
 from app.reads import library, settings
+from app.titles import title_of
 from core.errors import CoreError
 from core.jobs import Jobs
+
+__all__ = ["character_switcher", "title_of"]
 
 
 def character_switcher() -> None:
@@ -50,11 +53,6 @@ def choose_shown(key: str) -> None:
     """Choose what the switcher shows; for callbacks."""
     if chosen := state.widget(key):
         state.choose_character(chosen)
-
-
-def title_of(name: str) -> str:
-    """A character's name as a title: "dry-wit" → "Dry wit"."""
-    return name.replace("-", " ").capitalize()
 
 
 def _work_in_progress() -> str:

@@ -17,6 +17,7 @@ PURE = {
     "errors": set(),
     "slugs": {"errors"},
     "texts": None,
+    "titles": {"slugs"},
     "strict_json": None,
     "similarity": {"records"},
     "names": {"errors"},

@@ -9,11 +9,13 @@ import streamlit as st
 
 from app import state
 from app.character_page import character_page, check_column
+from app.draft_actions import shelf
 from app.editor import Open, change
 from app.suggestions import draw_suggestions
 from app.widgets import plain
 from core import editing
 from core.constitution import new_trait_id
+from core.drafting.own_words import pieces
 
 
 def save_field(opened: Open, field: str, key: str) -> None:
@@ -163,6 +165,14 @@ def draw_actions(opened: Open, trait_id: str) -> None:
         )
 
 
+def draw_described(opened: Open) -> None:
+    """The whole description that the character was made from, where there is one with more in it."""
+    described = shelf().described(opened.name).strip()
+    if len(pieces(described)) > 1:
+        with st.expander("As you described it", icon=":material/notes:", key="described"):
+            st.text(described)
+
+
 def draw(opened: Open) -> None:
     """The page under its head: the sentence, the traits, and the check beside them."""
     left, right = st.columns([2.6, 1], gap="large")
@@ -171,6 +181,7 @@ def draw(opened: Open) -> None:
         st.text_area(
             "In one sentence", key=key, height=68, on_change=save_field, args=(opened, "summary", key)
         )
+        draw_described(opened)
         for number, trait in enumerate(opened.value["traits"], 1):
             draw_trait(opened, number, trait)
         st.button("Add a trait", type="tertiary", icon=":material/add:", on_click=add_trait, args=(opened,))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from core.cards.png import picture_with
 from core.cards.reading import EXTENSION
 from core.constitution import Constitution
+from core.titles import title_of
 
 Version = Literal[2, 3]
 CREATOR = "Character Studio"
@@ -20,7 +21,7 @@ CREATOR = "Character Studio"
 def card_value(character: Constitution, version: Version = 2) -> dict[str, Any]:
     """The card as a JSON value with every field that its form asks for."""
     data: dict[str, Any] = {
-        "name": character.assistant_name or title_of(character.name),
+        "name": character.assistant_name or title_of(character.name, character.summary),
         "description": "\n".join(trait.trait for trait in character.traits),
         "personality": character.summary,
         "scenario": "",
@@ -61,8 +62,3 @@ def card_png(character: Constitution) -> bytes:
         for keyword, version in forms
     }
     return picture_with(texts, character.name)
-
-
-def title_of(name: str) -> str:
-    """A name as people write it: "dry-wit" → "Dry wit"."""
-    return name.replace("-", " ").capitalize()

@@ -17,7 +17,7 @@ from core.cli.characters import constitution as group
 from core.cli.drafting_asking import Asker, asker_for, model_options
 from core.cli.output import Result, finish, say
 from core.drafting.clarifying import FIXED, Answer, read_answer
-from core.drafting.mixing import mixed, proposed_name
+from core.drafting.mixing import mixed, proposed_name, summary_of
 from core.drafting.replies import Draft
 from core.errors import SettingsError
 from core.records import content_hash
@@ -149,7 +149,8 @@ def _make(
     if number >= len(drafts):
         raise SettingsError(f"There is no draft {number}; there are 0 to {len(drafts) - 1}.")
     one = drafts[number]
-    character = mixed(slug_for(flags["name"]), one.summary, one.traits, one.exchanges)
+    summary = one.summary if one.by else summary_of(drafting.description, flags["name"])
+    character = mixed(slug_for(flags["name"]), summary, one.traits, one.exchanges)
     saved = Library(settings).save(character, base_revision=None, note=f"drafted: {one.angle}")
     shelf.change(drafting.id, lambda before: replace(before, made=character.name))
     say(f"{character.name}: {len(character.traits)} traits saved to {saved.path}")

@@ -83,10 +83,15 @@ def in_first_person(text: str) -> str | None:
         return as_sentence(bare)
     if match := _SUBJECT.match(bare):
         return _said(match["rest"])
-    first = bare.split()[0].lower()
-    if first in _ORDERS or first in _MODALS or _is_third_person(first):
+    if begins_clause(bare.split()[0]):
         return _said(bare[0].lower() + bare[1:])
     return None
+
+
+def begins_clause(word: str, *, orders: bool = True) -> bool:
+    """Whether a word says what somebody does ("loves", "can"), or with `orders` what to do ("speak")."""
+    low = word.lower()
+    return low in _MODALS or _is_third_person(low) or (orders and low in _ORDERS)
 
 
 def clauses(text: str) -> list[str]:

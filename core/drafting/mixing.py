@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from core.constitution import Constitution, new_trait_id, parse
+from core.constitution import MAX_TRAIT, Constitution, new_trait_id, parse
 from core.drafting.everyday import A_TRAIT, everyday_questions
-from core.drafting.first_person import tidy
-from core.drafting.own_words import MANNERS
+from core.drafting.first_person import as_sentence, tidy
+from core.drafting.naming import name_in
+from core.drafting.own_words import MANNERS, pieces
 from core.drafting.replies import Proposed
 from core.slugs import slug_for
 from core.texts import text_key
+from core.titles import written_in
 
 _STOP = frozenset(
     re.findall(
@@ -65,7 +67,12 @@ def _trait(trait: Proposed, ids: set[str], first: set[str], asked: list[str]) ->
 
 
 def proposed_name(description: str, taken: Collection[str]) -> str:
-    """A free name of the first telling words: "a grumpy lighthouse keeper" → "grumpy-lighthouse-keeper"."""
+    """A free name: the one that the description begins with, else one of its first telling words.
+
+    "Madame Odile, a magician" → "madame-odile"; "grumpy lighthouse keeper" → "grumpy-lighthouse-keeper".
+    """
+    if named := name_in(tidy(description), MANNERS):
+        return free_name(slug_for(named), taken)
     head = re.split(
         r"[,.;:\n]|\b(?:who|that|which|with|from|of)\b", tidy(description), maxsplit=1, flags=re.IGNORECASE
     )[0]
@@ -77,6 +84,18 @@ def proposed_name(description: str, taken: Collection[str]) -> str:
         told = [word for word in words[:-2] if word.lower() in MANNERS] or words[:1]
         words = [told[0], *words[-2:]]
     return free_name(slug_for(" ".join(words)) if words else "character", taken)
+
+
+def summary_of(description: str, called: str = "") -> str:
+    """The description's first sentence; a name that was typed beside it ("Odile") is put in front of it."""
+    first = next(iter(pieces(description)), "")[: MAX_TRAIT - 1]
+    if not called.strip() or written_in(first, slug_for(called)):
+        return as_sentence(first)
+    if not first:
+        return ""
+    is_noun = re.match(r"(?:An?|The)\s", first, re.IGNORECASE) is not None
+    told = f", {first[0].lower()}{first[1:]}" if is_noun else f": {first}"
+    return as_sentence((called.strip() + told)[: MAX_TRAIT - 1])
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

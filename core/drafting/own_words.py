@@ -12,10 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from core.constitution import MAX_TRAIT
 from core.drafting.checking import SHORTEST_WORDS, reason_against
 from core.drafting.clarifying import FIXED, Answer, Clarifying, Sentence, sentences_of
 from core.drafting.everyday import everyday_questions
 from core.drafting.first_person import as_sentence, clauses, in_first_person, is_first_person, tidy
+from core.drafting.naming import name_in
 from core.drafting.replies import Draft, Proposed
 from core.texts import text_key
 
@@ -87,11 +89,13 @@ MANNERS: dict[str, str] = {
     "bored": "I am hard to impress, and I say so when something does impress me.",
 }
 _ROLE = re.compile(
-    r"^(?:(?:he|she|it|they|this)(?:\s+(?:is|are)|['’]s)\s+|you\s+are\s+)?(?P<noun>(?:an?|the)\s+.+)$",
+    r"^(?:(?:(?:he|she|it|they|this)\s+)?(?:is|are)\s+|(?:he|she|it|they|this)['’]s\s+|you\s+are\s+)?"
+    r"(?P<noun>(?:an?|the)\s+.+)$",
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(r"\s*,?\s+(?:who|that|which)\s+(?!she|he|it|they|I\b)", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+|\s*;\s*")
+_SHORT = "".join(rf"(?<!\b{word}\.)" for word in ("Mr", "Mrs", "Ms", "Dr", "St", "Prof"))
+_SENTENCE = re.compile(rf"(?<=[.!?;]){_SHORT}\s+|\n+|\s*;\s*")
 _ADJECTIVE_OF = re.compile(r"(?:[a-z]+)\s+(?:of|than|about|towards|with)\s+\S", re.IGNORECASE)
 _WITH = re.compile(r"\s+(?:with|from|of|in)\s+", re.IGNORECASE)
 _IS = re.compile(r"^(?:(?:he|she|it|they|you)\s+)?(?:(?:should|must)\s+)?(?:is|are|be)\s+", re.IGNORECASE)
@@ -104,7 +108,7 @@ def from_own_words(
     """Traits from the description, then from the answers; what fits no rule is kept with its reason."""
     found: list[Sentence] = []
     lost: list[tuple[str, str]] = []
-    for piece in pieces(description):
+    for piece in without_name(pieces(description), name_in(description, MANNERS)):
         for sentence in sentences_from(piece):
             if sentence.text:
                 found.append(sentence)
@@ -118,7 +122,7 @@ def from_own_words(
     return Draft(
         OWN_WORDS,
         "",
-        as_sentence(tidy(description.split("\n")[0])[:280]),
+        as_sentence(next(iter(pieces(description)), "")[: MAX_TRAIT - 1]),
         _proposed(found, lost),
         tuple(lost),
     )
@@ -161,6 +165,14 @@ def pieces(description: str) -> list[str]:
     """The description cut into sentences and clauses, each to be read on its own."""
     sentences = [tidy(part) for part in _SENTENCE.split(description)]
     return [part for part in sentences if part]
+
+
+def without_name(pieces: Iterable[str], name: str) -> Iterator[str]:
+    """The pieces without the character's own name in front: it speaks of itself, and says I."""
+    called = sorted({name, *name.split()} if name else (), key=len, reverse=True)
+    front = re.compile(rf"(?:{'|'.join(map(re.escape, called))})(?:\s*,\s*|\s+)(?=\w)") if called else None
+    for piece in pieces:
+        yield front.sub("", piece, count=1) if front and piece != name else piece
 
 
 def sentences_from(piece: str) -> Iterator[Sentence]:

@@ -121,6 +121,10 @@ class Draftings:
         found = [one for one in self.all() if one.discarded_at]
         return sorted(found, key=lambda one: one.discarded_at, reverse=True)
 
+    def described(self, made: str) -> str:
+        """The whole description that a character was made from; "" where it was not made here."""
+        return next((one.description for one in self.all() if one.made == made), "")
+
     def load(self, id: str) -> Drafting:
         """The drafting of an id. Raises RunError when there is none or it is damaged."""
         path = self.folder(id) / "drafting.json"
