@@ -29,6 +29,12 @@ class Run:
     bytes: int
     exceptions: tuple[str, ...]
     messages: tuple[ForwardMsg, ...]
+    arrived: tuple[float, ...]
+
+    def until(self, text: str) -> float:
+        """Seconds from the question to the first message that holds `text`. Raises StopIteration."""
+        both = zip(self.messages, self.arrived, strict=True)
+        return next(seconds for message, seconds in both if text in str(message))
 
 
 @dataclass
@@ -59,25 +65,28 @@ class Tab:
             ask.rerun_script.widget_states.CopyFrom(widgets)
         began = time.perf_counter()
         await self.socket.send_bytes(ask.SerializeToString())
-        messages, size = await asyncio.wait_for(self._until_finished(), LONGEST_S)
+        messages, size, moments = await asyncio.wait_for(self._until_finished(), LONGEST_S)
         raised = tuple(
             f"{message.delta.new_element.exception.type}: {message.delta.new_element.exception.message}"
             for message in messages
             if message.delta.new_element.HasField("exception")
         )
-        return Run(time.perf_counter() - began, size, raised, tuple(messages))
+        arrived = tuple(moment - began for moment in moments)
+        return Run(arrived[-1], size, raised, tuple(messages), arrived)
 
-    async def _until_finished(self) -> tuple[list[ForwardMsg], int]:
+    async def _until_finished(self) -> tuple[list[ForwardMsg], int, list[float]]:
         messages: list[ForwardMsg] = []
+        moments: list[float] = []
         size = 0
         async for frame in self.socket:
             assert isinstance(frame.data, bytes), f"the studio closed the tab: {frame}"
             message = ForwardMsg()
             message.ParseFromString(frame.data)
             messages.append(message)
+            moments.append(time.perf_counter())
             size += len(frame.data)
             ended = message.WhichOneof("type") == "script_finished"
             # A rerun that the script itself asked for ends early and begins again at once.
             if ended and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                return messages, size
+                return messages, size, moments
         raise ConnectionError("The studio closed the tab before the page was drawn.")
