@@ -21,16 +21,19 @@ from app.launch_options import (
     unpriced,
 )
 from app.launch_quote import Quote
+from app.make_mine import draw_mine
 from app.pair_reads import pairs_of
 from app.reads import library, run_of_character
 from app.sidebar import title_of
 from app.state.address import in_address, whole
+from app.state.limits import set_limit
 from app.widgets import job_progress, plain
 from app.wording import counted
 from core.errors import CoreError, SettingsError
 from core.names import ModelName, parse_model
 from core.pair_filter import PairFilter
 from core.prices import money
+from core.sample import is_sample
 from core.stages.defaults import PROVIDER
 from core.stages.dpo_data import PairJob
 from core.store.pair_index import Preview
@@ -118,6 +121,9 @@ def model_input(label: str) -> str:
 def actions(name: str, engines: Engines, planned: int) -> int:
     """The preview button and the launch of more, each with what it takes said first; how many are asked."""
     models = engines.models()
+    if is_sample(name):
+        draw_mine(PAGE)
+        return min(24, max(1, planned))
     preview = st.container(horizontal=True, vertical_alignment="center")
     many = st.container(horizontal=True, vertical_alignment="bottom")
     below = st.container(gap="small")
@@ -213,7 +219,7 @@ def draw_suggestion(plan: Plan) -> None:
         key="pairs:sensible-limit",
         type="tertiary",
         icon=":material/savings:",
-        on_click=state.fill,
+        on_click=set_limit,
         args=(BUDGET, sensible),
         help="The high estimate rounded up: everything fits, and nothing beyond it is spent.",
     )

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import state
 from app.launch import active_job, last_job, launch
+from app.make_mine import draw_mine
 from app.reads import settings
 from app.sidebar import title_of
 from app.state.sharing import received, set_received
@@ -18,6 +19,7 @@ from app.wording import size
 from core.constitution import slug_for
 from core.errors import CoreError
 from core.jobs import Job
+from core.sample import is_sample
 from core.settings import Settings
 from core.slugs import check_name
 from core.stages.bundle import newest_run, read_bundle
@@ -64,6 +66,8 @@ def draw_make(name: str) -> list[str]:
     running = active_job(_subject(name))
     if running is not None:
         job_progress(running, PAGE)
+    elif is_sample(name):
+        draw_mine(PAGE)
     else:
         key = f"bundle:{name}"
         st.button(

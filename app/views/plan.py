@@ -8,16 +8,19 @@ from app import state
 from app.launch import active_job, launch
 from app.launch_quote import rounded_up
 from app.lineage_strip import draw_stale_note
+from app.make_mine import draw_mine
 from app.plan_choice import LIMIT, PAGE, Chosen, chosen, draw_budget, draw_expert, draw_models, draw_preset
 from app.plan_live import draw_ended, draw_live, spent_words, subject
 from app.plan_tag import draw_behind, draw_tag, line_words
 from app.reads import library, settings
 from app.sidebar import title_of
+from app.state.limits import set_limit
 from app.train_plan import ICONS, draw_trouble
 from app.widgets import command, page_head, plain, standing_complaint
 from core.errors import CoreError
 from core.price_tag import PriceTag
 from core.prices import money
+from core.sample import is_sample
 from core.stages.plan import price_tag, stage_done
 from core.stages.whole import costs_money, preflight_whole, unpriced
 from core.tuning.preflight import Check
@@ -104,6 +107,9 @@ def draw_checks(checks: list[Check]) -> None:
 def draw_start(picked: Chosen, tag: PriceTag, checks: list[Check], *, quiet: bool) -> None:
     """The limit where money is involved, the one button, and what it takes."""
     st.subheader("Next step" if not quiet else "Or begin with another plan", anchor=False)
+    if is_sample(picked.plan.constitution):
+        draw_mine(PAGE)
+        return
     paid = any(costs_money(stage, picked.plan, settings()) for stage in picked.plan.shape.stages)
     if paid:
         draw_budget()
@@ -135,7 +141,7 @@ def draw_suggestion(tag: PriceTag, picked: Chosen) -> None:
             key="plan:sensible",
             type="tertiary",
             icon=":material/savings:",
-            on_click=state.fill,
+            on_click=set_limit,
             args=(LIMIT, sensible),
             help="The high estimate rounded up: everything fits, and nothing beyond it is spent.",
         )

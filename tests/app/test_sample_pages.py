@@ -79,6 +79,24 @@ def test_a_copy_of_the_sample_is_made_from_its_banner() -> None:
     assert app.title[0].value == "My pirate" and "Sample]" not in words(app)
 
 
+@pytest.mark.parametrize("page", ["pairs", "plan", "share"])
+def test_where_the_main_button_would_refuse_it_makes_the_sample_ones_own(page: str) -> None:
+    app = tab(page, character=SAMPLE)
+    primary = [one for one in app.button if one.proto.type == "primary"]
+    assert [one.label for one in primary] == ["Make it mine"]
+    primary[0].click().run()
+    assert not app.exception and not app.error
+    assert library().load("my-pirate").constitution.traits == library().load(SAMPLE).constitution.traits
+    assert app.query_params["character"] == "my-pirate"
+    assert "Make it mine" not in [one.label for one in app.button]
+
+
+def test_a_second_copy_gets_a_name_of_its_own() -> None:
+    button(tab("plan", character=SAMPLE), "Make it mine").click().run()
+    button(tab("plan", character=SAMPLE), "Make it mine").click().run()
+    assert {"my-pirate", "my-pirate-2"} <= {entry.name for entry in library().names()}
+
+
 @pytest.mark.parametrize(
     ("page", "label"),
     [("train", "Train it again"), ("check_data", "Check the pairs"), ("report", "Make it again")],

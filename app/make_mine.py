@@ -1,0 +1,47 @@
+"""Where the sample would refuse: the button that makes a character of one's own of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import state
+from app.reads import library
+from app.titles import title_of
+from app.widgets import plain
+from core.errors import CoreError
+from core.sample import MADE_FROM, SAMPLE
+
+PAGE = "sample"
+STAYS = "The sample stays as it was made, and nothing runs on it. A copy of your own can do all of it."
+
+
+def draw_mine(where: str) -> None:
+    """In place of a page's main button, on the sample; `where` tells the buttons apart."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Make it mine",
+            key=f"mine:{where}",
+            type="primary",
+            icon=":material/content_copy:",
+            on_click=make_mine,
+        )
+        st.caption(STAYS)
+
+
+def make_mine() -> None:
+    """Copy the sample under a free name and choose the copy; for callbacks. The page stays the same."""
+    state.complain(PAGE, None)
+    try:
+        taken = {entry.name for entry in library().names()}
+        name = next(one for one in names() if one not in taken)
+        library().create(name, copy_of=SAMPLE)
+    except CoreError as error:
+        state.complain(PAGE, str(error))
+        return
+    state.choose_character(name)
+    state.say_once(plain(f"{title_of(name)} is yours: change it, teach it, measure it."))
+
+
+def names() -> list[str]:
+    """What the copy may be called, the best first."""
+    return [f"my-{MADE_FROM}", *(f"my-{MADE_FROM}-{number}" for number in range(2, 1000))]
