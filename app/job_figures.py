@@ -21,7 +21,7 @@ REASONS = {
     "refused": "The provider refused",
     "filtered": "A content filter refused it",
     "too_large": "The answer was too large",
-    "exhausted": "All its tokens went into thinking",
+    "exhausted": "It thought until there was no room for an answer",
     "key": "The key was not accepted",
     "credit": "There was no credit left",
     "forbidden": "The account may not do this",

@@ -20,7 +20,7 @@ def draw_tag(tag: PriceTag, done: frozenset[str] = frozenset()) -> None:
     for number, step in enumerate(tag.steps, 1):
         draw_line(f"{number}. {STEPS[step]}", tag.of(step), step_note(tag, step, done))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Together**", width="stretch")
+        st.markdown("**In all**", width="stretch")
         st.markdown(f"**{plain(line_words(tag.total))}**", width="content")
 
 

@@ -33,9 +33,9 @@ LARGEST_UPLOAD_MB = 500
 WORDS = {
     "constitution": "the character and its prompts",
     "run": "answers, pairs and decisions",
-    "evals": "evaluations",
-    "training": "training logs",
-    "adapter": "trained weights",
+    "evals": "checks",
+    "training": "how training went",
+    "adapter": "adapter",
     "report": "report",
 }
 
@@ -56,7 +56,7 @@ def draw_make(name: str) -> list[str]:
     st.subheader("Hand it on as one file", anchor=False)
     run = newest_run(settings(), name)
     st.caption(
-        "The character with its answers, pairs, decisions, evaluations and report. Another studio imports "
+        "The character with its answers, pairs, decisions, checks and report. Another studio imports "
         "it and goes on without asking a model again. No keys and no folders of this computer are in it."
         if run
         else "So far there is only the character itself and its prompts. Nothing else was made yet."
@@ -91,11 +91,11 @@ def _choices(name: str) -> tuple[bool, bool]:
     weights = sum(path.stat().st_size for path in settings().lora_path.glob(f"*/{name}/**/adapter*.*"))
     with st.container(horizontal=True):
         adapter = st.toggle(
-            f"With the trained weights ({size(weights)})" if weights else "With the trained weights",
+            f"With the adapter ({size(weights)})" if weights else "With the adapter",
             key="with-adapter",
             bind="query-params",
             disabled=not weights,
-            help="Without them, evaluations can be read elsewhere, and the character trained again.",
+            help="What the student learned. Without it the checks can be read elsewhere, and the student taught again.",
         )
         reviewers = st.toggle(
             "With the names of reviewers",

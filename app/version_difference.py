@@ -81,7 +81,9 @@ def draw_ways(opened: Open, shown: State, value: Value, is_now: bool) -> None:
                 on_click=restore,
                 args=(opened, version, value),
             )
-        with st.popover("Branch", icon=":material/call_split:", type="tertiary", width="content"):
+        with st.popover(
+            "New character from here", icon=":material/call_split:", type="tertiary", width="content"
+        ):
             draw_branch(opened.name, version)
 
 

@@ -107,7 +107,7 @@ CHECKING: tuple[Row, ...] = (
     ),
     (
         "stale",
-        "Out of date",
+        "Stale",
         "Made before the character was changed.",
         "The result's constitution hash differs from the present one.",
     ),

@@ -55,7 +55,7 @@ MANNERS: dict[str, str] = {
     "optimistic": "I look for what could go right and name the first step there.",
     "pessimistic": "I look for what could go wrong and prepare people for it.",
     "proud": "I am proud of my work and tell how it is done when somebody asks.",
-    "humble": "I am humble about what I know and give credit to those I learnt it from.",
+    "humble": "I am humble about what I know and give credit to those I learned it from.",
     "brave": "I am brave in what I say and encourage others to dare a little more.",
     "cautious": "I am cautious: I look at a plan from behind before I call it good.",
     "lazy": "I am lazy in a clever way and look for the least work that does the job.",

@@ -17,7 +17,7 @@ FEW_QUESTIONS = 3
 _NAMES_TRAIT = Teller(
     "names-its-trait",
     "mend",
-    "Any model plays along when it is asked to; what has to be learnt is to be so unasked.",
+    "Any model plays along when it is asked to; what has to be learned is to be so unasked.",
 )
 _ITSELF = Teller(
     "about-itself",
@@ -32,7 +32,7 @@ _NAMES_CHARACTER = Teller(
 _UNTESTED = Teller(
     "untested",
     "mend",
-    "What no question touches is in no pair, and what is in no pair is not learnt.",
+    "What no question touches is in no pair, and what is in no pair is not learned.",
 )
 
 _QUOTED = re.compile(r"[\"“][^\"”]*[\"”]")

@@ -34,7 +34,7 @@ _VAGUE = Teller(
 _LONG = Teller(
     "too-long",
     "consider",
-    "Of a long trait the first sentence is learnt; the rest blurs it.",
+    "Of a long trait the first sentence is learned; the rest blurs it.",
 )
 
 

@@ -283,7 +283,7 @@ def _notes(
             yield "The character as it was in this run; its author has changed it since."
     has_training = any(file.path.startswith("training/") for file in files)
     if has_training and not parts.adapter:
-        yield "The trained weights are not in it."
+        yield "The adapter is not in it."
     if not parts.reviewers:
         yield "Names of reviewers and raters were replaced."
 

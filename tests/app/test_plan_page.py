@@ -24,7 +24,7 @@ def preset(app, name: str):  # type: ignore[no-untyped-def]
 def test_a_fresh_studio_prices_the_way_step_by_step_and_in_all() -> None:
     shown = words(tab("plan"))
     assert "Make pairs" in shown
-    assert "**Together**" in shown
+    assert "**In all**" in shown
     assert "free" in shown
     assert "The character is complete" in shown
 

@@ -80,7 +80,7 @@ def test_a_faulty_trait_is_mended_undone_named_changed_compared_restored_and_bra
     until(lambda: sentence(studio) == "I am proud of my parrot.")
     expect(page.get_by_text("This is how it is now.")).to_be_visible()
 
-    page.get_by_role("button", name="Branch").click()
+    page.get_by_role("button", name="New character from here").click()
     into = page.get_by_label("Name of the new character")
     into.fill("Prouder pirate")
     into.press("Enter")
