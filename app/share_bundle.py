@@ -95,7 +95,7 @@ def _choices(name: str) -> tuple[bool, bool]:
             key="with-adapter",
             bind="query-params",
             disabled=not weights,
-            help="What the student learned. Without it the checks can be read elsewhere, and the student taught again.",
+            help="What the student learned. Without it the checks can be read and the student taught anew.",
         )
         reviewers = st.toggle(
             "With the names of reviewers",

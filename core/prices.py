@@ -250,7 +250,7 @@ def per_million(usd_per_token: float) -> str:
 def estimate_words(low: float, high: float, price: Price | None) -> str:
     """What to expect, and by whose prices; for an unknown price, how to add it."""
     if price is None:
-        return "price unknown: add it on the Settings page or with `character prices set …`"
+        return "price unknown: add it under Engines and keys or with `character prices set …`"
     if price.is_free:
         return "free, it runs here" if price.source == FREE.source else f"free{by_whom(price)}"
     return _amounts(low, high) + by_whom(price)

@@ -38,7 +38,9 @@ from core.tuning.together_remote import Remote
 
 PathOption = click.Path(path_type=Path)
 PRESET_NAMES = ("trial", "quick", "paper")
-NO_KEYS_HERE = "A key in a command is seen by everybody on this computer; save it in Settings or in .env."
+NO_KEYS_HERE = (
+    "A key in a command is seen by everybody on this computer; save it under Engines and keys or in .env."
+)
 
 
 # ---- convert

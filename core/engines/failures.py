@@ -146,7 +146,7 @@ def advice(kind: str, dialect: Provider) -> str:
     """What to do now, for the failures that a person can mend; "" for the others."""
     key = dialect.key_name or "the key"
     cures = {
-        "key": f"Check {key} on the Settings page or in the environment.",
+        "key": f"Check {key} under Engines and keys or in the environment.",
         "credit": f"Add credit at {dialect.label}, then run again: finished rows are kept.",
         "model": "Check the model's name.",
         "forbidden": f"{dialect.label} does not allow this; check the account's permissions.",

@@ -96,7 +96,7 @@ def provider_endpoint(provider: str, settings: Settings, routing: Routing | None
     if spec.key_name and key is None:
         raise SettingsError(
             f"{spec.label} needs a key: set {spec.key_name} in the environment or .env, "
-            "or save it on the Settings page."
+            "or save it under Engines and keys."
         )
     headers = {"X-OpenRouter-Title": "Character Studio"} if provider == "openrouter" else {}
     extra = {"provider": routing.as_body()} if routing else {}

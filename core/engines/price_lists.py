@@ -47,7 +47,7 @@ async def fetch_prices(
     spec = PROVIDERS[provider]
     stored = settings.key(provider)
     if stored is None and provider in NEEDS_KEY:
-        message = f"{spec.label} shows its prices only with a key; save one on the Settings page."
+        message = f"{spec.label} shows its prices only with a key; save one under Engines and keys."
         raise _error("key", message)
     address = settings.base_url(provider).rstrip("/")
     origin_of(address)
@@ -125,7 +125,7 @@ def _refused(spec: Provider, address: str, status: int) -> EngineError:
     kind = kind_of_status(status, retry_after=False)
     busy = f"{spec.label} is busy or has trouble (HTTP {status}); try again in a minute."
     texts = {
-        "key": f"{spec.label} does not accept this key; save it anew on the Settings page.",
+        "key": f"{spec.label} does not accept this key; save it anew under Engines and keys.",
         "forbidden": f"{spec.label} does not allow this key to see prices; check its permissions.",
         "model": f"There is no list of models at {address}; the address should end in /v1.",
         "redirect": f"{origin_of(address)} sends us to another address; use that one instead.",

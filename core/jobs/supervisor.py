@@ -154,7 +154,9 @@ class Jobs:
             raise JobError("A job needs a command: a program and its arguments, without null bytes.")
         texts = "\n".join([*argv, asked["title"], asked["subject"], *asked["page"].values()])
         if redact(texts, self._settings.secrets()) != texts:
-            raise JobError("A key must not be part of a command; save it in Settings, where jobs find it.")
+            raise JobError(
+                "A key must not be part of a command; save it under Engines and keys, where jobs find it."
+            )
 
     def _new_folder(self) -> Path:
         """A fresh folder that only its owner can enter; its name is the job's id."""

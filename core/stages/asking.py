@@ -42,8 +42,8 @@ def bulk_for(
     ledger = ledger or Ledger(None)
     if ledger.budget_usd is not None and price is None:
         raise SettingsError(
-            f"--budget needs the price of {model.full}, which is not known. Add it on the Settings "
-            f"page or with: character prices set {model.full} --input USD --output USD"
+            f"--budget needs the price of {model.full}, which is not known. Add it under Engines "
+            f"and keys or with: character prices set {model.full} --input USD --output USD"
         )
     return Bulk(
         pace=_PACES.setdefault((engine.name, bounds), Pace(bounds)),

@@ -225,7 +225,7 @@ def _refused(status: int) -> EngineError:
     if kind in ("transient", "rate_limited"):
         raise _Broken(f"HTTP {status}")
     texts = {
-        "key": "Together does not accept this key for the download; save it anew on the Settings page.",
+        "key": "Together does not accept this key for the download; save it anew under Engines and keys.",
         "model": "Together has no adapter of this job to download; look at the job on its page.",
     }
     return _error(kind, texts.get(kind, f"Together refuses the download (HTTP {status})."), status)

@@ -43,7 +43,7 @@ def together_key(settings: Settings) -> Secret:
     stored = settings.key("together")
     if stored is None:
         raise SettingsError(
-            "Training on Together needs its key: save TOGETHER_API_KEY on the Settings page or in .env."
+            "Training on Together needs its key: save TOGETHER_API_KEY under Engines and keys or in .env."
         )
     return stored.secret
 
@@ -236,7 +236,7 @@ def _refusal(kind: str, what: str, status: int, said: str) -> str:
     because = f" It says: {said}" if said else ""
     label = PROVIDERS["together"].label
     texts = {
-        "key": f"{label} does not accept this key; save it anew on the Settings page, then run again.",
+        "key": f"{label} does not accept this key; save it anew under Engines and keys, then run again.",
         "credit": f"{label} refuses for lack of credit. {CREDIT}",
         "forbidden": f"{label} does not allow this key to do that; check its permissions.",
         "rate_limited": f"{label} is asked too much at once; run again in a minute.",

@@ -20,7 +20,7 @@ def refuse_unpriced(sides: Sequence[Side]) -> None:
     if unknown:
         raise SettingsError(
             f"--budget needs the price of {' and '.join(unknown)}, which is not known. Add it on the "
-            f"Settings page or with: character prices set {unknown[0]} --input USD --output USD"
+            f"Engines and keys page or with: character prices set {unknown[0]} --input USD --output USD"
         )
 
 
