@@ -8,6 +8,7 @@ from datetime import date
 import streamlit as st
 
 from app import state
+from app.glossary import spoken
 from app.launch import active_job, launch
 from app.reads import settings
 from app.widgets import plain
@@ -68,13 +69,13 @@ def choose_groups(counts: Mapping[Group, int]) -> frozenset[Group]:
             f"With {counts.get('undecided', 0):,} that nobody decided about",
             key="with-undecided",
             bind="query-params",
-            help="The checks pass them. The DPO file takes them as well.",
+            help=spoken("The checks pass them. The DPO file takes them as well."),
         )
         dropped = st.toggle(
             f"With {counts.get('dropped', 0):,} dropped",
             key="with-dropped",
             bind="query-params",
-            help="Dropped by a person or a check; every row says why, in CSV and JSONL.",
+            help="Dropped by a person or a check; where the format has room for it, each says why.",
         )
     return groups_of(undecided=undecided, dropped=dropped)
 

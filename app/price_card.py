@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import state
 from app.engine_cards import head
+from app.glossary import spoken
 from app.job_card import draw_progress
 from app.launch import active_job, last_job, launch
 from app.reads import settings
@@ -33,8 +34,8 @@ SECONDS_KEPT = 30.0
 SEARCH = "prices-search"
 INPUT, OUTPUT = "input", "output"
 AMOUNTS = (
-    (INPUT, "USD per million tokens in", "0.20"),
-    (OUTPUT, "USD per million tokens out", "1.10"),
+    (INPUT, "US dollars per million tokens in", "0.20"),
+    (OUTPUT, "US dollars per million tokens out", "1.10"),
 )
 PURPOSE = "What a million tokens cost, so that a job can say its price before you start it."
 TEACHING = (
@@ -62,7 +63,7 @@ def draw_prices() -> None:
     """The card: refresh, look up, edit, add."""
     table = PriceTable(settings())
     with st.container(border=True, key="prices"):
-        head("What models cost", PURPOSE, None)
+        head("What models cost", spoken(PURPOSE), None)
         standing_complaint(PLACE)
         if table.problem:
             draw_damaged(table.problem)
@@ -168,11 +169,13 @@ def draw_table(table: PriceTable) -> None:
         st.caption(f"The first {MOST_ROWS} of {counted(len(names), 'model')}; write more of the name.")
     if is_admin():
         st.caption(
-            "USD per million tokens. Change a price and it becomes yours; "
-            "it counts when both are filled in."
+            spoken(
+                "US dollars per million tokens. Change a price and it becomes yours; "
+                "it counts when both are filled in."
+            )
         )
     else:
-        st.caption("USD per million tokens. Whoever runs this studio can change them.")
+        st.caption(spoken("US dollars per million tokens. Whoever runs this studio can change them."))
 
 
 def _nothing(wanted: str) -> str:
@@ -251,14 +254,14 @@ def draw_editor(rows: list[PriceRow]) -> None:
         disabled=["model", "source", "as_of"] if is_admin() else True,
         column_config={
             "model": st.column_config.TextColumn("Model", width=300),
-            INPUT: _amount_column("Input", "What a million tokens in cost."),
-            OUTPUT: _amount_column("Output", "What a million tokens out cost, reasoning included."),
+            INPUT: _amount_column("Input", spoken("What a million tokens in cost.")),
+            OUTPUT: _amount_column("Output", spoken("What a million tokens out cost, reasoning included.")),
             "source": st.column_config.TextColumn("Source"),
             "as_of": st.column_config.TextColumn("As of"),
         },
         on_change=save_edits,
         args=(key, rows),
-        alt="Prices per model, in USD per million tokens",
+        alt=spoken("Prices per model, in US dollars per million tokens"),
     )
 
 
@@ -284,7 +287,12 @@ def draw_add() -> None:
         st.text_input("Model", key=_field("model"), placeholder="openrouter/z-ai/glm-4.5-air")
         for name, label, example in AMOUNTS:
             st.number_input(
-                label, key=_field(name), value=None, min_value=0.0, format="%g", placeholder=example
+                spoken(label),
+                key=_field(name),
+                value=None,
+                min_value=0.0,
+                format="%g",
+                placeholder=example,
             )
         st.form_submit_button("Save price", icon=":material/save:", key="prices-save", on_click=add)
 
@@ -351,7 +359,8 @@ def add() -> None:
         return
     name, prompt, completion = (state.widget(_field(part)) for part in ("model", INPUT, OUTPUT))
     if prompt is None or completion is None:
-        state.complain(PLACE, "Give both prices, in USD per million tokens; 0 is a price too.")
+        why = "Give both prices, in US dollars per million tokens; 0 is a price too."
+        state.complain(PLACE, spoken(why))
         return
     try:
         saved = PriceTable(settings()).set_own(_full_name(str(name or "")), prompt, completion)

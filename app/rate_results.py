@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.check_words import GATES
+from app.glossary import meaning
 from app.widgets import plain
 from core.evaluation.ratings import SCORES, Verdict
 from core.evaluation.results import Cell, EvalResult, shown_share, with_interval
@@ -48,12 +49,15 @@ def numbers(result: EvalResult) -> None:
         ("Trained one preferred", _cell(result, "win rate")),
         ("Ties: both good or both bad", _cell(result, "tie")),
         ("Left one taken", _cell(result, "left share")),
-        ("Judge agrees (kappa)", _cell(result, "kappa")),
+        ("The judge agrees", _cell(result, "kappa")),
     ]
     with st.container(horizontal=True):
         for label, cell in cells:
             if cell is not None and cell.value is not None:
-                st.metric(label, short(cell), help=with_interval(cell), border=True, width="stretch")
+                about = f"\n\n{meaning('kappa')}" if cell.measure == "kappa" else ""
+                st.metric(
+                    label, short(cell), help=with_interval(cell) + about, border=True, width="stretch"
+                )
 
 
 def number_table(cells: Sequence[Cell]) -> list[dict[str, str]]:

@@ -252,7 +252,7 @@ def draw_start(choice: Choice, found: Preflight, *, again: bool, quiet: bool) ->
         on_click=start,
         args=(choice.name, state.click_token(START)),
     )
-    st.caption(plain(takes(choice, found)))
+    st.caption(plain(spoken(takes(choice, found))))
 
 
 def draw_limit() -> None:

@@ -195,7 +195,7 @@ def test_the_judge_is_calibrated_by_the_votes() -> None:
         cast_vote(run, vote_on(card, "character", "me", right_or_wrong))
     app = tab("rate")
     assert "Not to be relied on" in told(app) and "fake/judge agrees with people hardly more" in told(app)
-    assert [one.label for one in app.metric][-1] == "Judge agrees (kappa)"
+    assert [one.label for one in app.metric][-1] == "The judge agrees"
 
 
 def test_without_a_judge_the_page_says_how_to_get_one() -> None:
