@@ -111,7 +111,7 @@ def _draw_difference(opened: Open, proposal: Proposal) -> None:
     if proposal.kind == "exchange":
         st.caption("Somebody writes")
         answer_text([Span(proposal.was, False)])
-        st.caption("It answers")
+        st.caption("The character answers")
     if proposal.text:
         answer_text([Span(proposal.text, proposal.kind == "new")])
     if proposal.kind == "questions":

@@ -40,7 +40,7 @@ def remove(opened: Open, index: int) -> None:
 def bubble(opened: Open, index: int, side: str, text: str) -> None:
     """One turn: who speaks, and the words, ready to be changed."""
     icon, label, height = (
-        (":material/person:", "Somebody asks", 68)
+        (":material/person:", "Somebody writes", 68)
         if side == "user"
         else (":material/theater_comedy:", "The character answers", 122)
     )
