@@ -3,6 +3,8 @@
 PYTHON ?= python3
 ENV := .venv
 BIN := $(ENV)/bin
+# On every core, a file at a time. A browser and a model are given the machine to themselves.
+QUICK := -m "not journey and not embedded" -n logical --dist loadfile
 
 .PHONY: studio test check clean
 
@@ -16,13 +18,14 @@ test: $(ENV)/.has-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/character models pull
+	$(BIN)/python -m pytest $(QUICK)
 	browser="$$($(BIN)/python -m tests.journeys.find_browser)" && \
-	  CHARACTER_TEST_BROWSER="$$browser" $(BIN)/python -m pytest
+	  CHARACTER_TEST_BROWSER="$$browser" $(BIN)/python -m pytest -m "journey or embedded"
 
 # The quick half: no browser, no model.
 check: $(ENV)/.has-dev
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -m "not journey and not embedded"
+	$(BIN)/python -m pytest $(QUICK)
 
 $(ENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
