@@ -10,12 +10,15 @@ import streamlit as st
 
 from app import state
 from app.conflicts import Pending, both, settle_conflict, settle_together
-from app.editor import Open, discard_draft, open_character, redo, undo
+from app.editor import Open, change, discard_draft, open_character, redo, undo
+from app.lineage_strip import OVERVIEW, lineage
+from app.lineage_words import NO_EXCHANGES, ONE_TO_TWO, Step, next_step_of
 from app.lint_column import check_lines
 from app.reads import library
 from app.sidebar import title_of
 from app.state.redo import last_redo
 from app.widgets import command, next_step, page_head, plain
+from core import editing
 from core.errors import CoreError
 
 Words = Callable[[str], list[list[str]]]
@@ -178,8 +181,35 @@ def check_column(opened: Open, here: str = "traits") -> None:
     st.subheader("Check", anchor=False)
     check_lines(opened, here)
     if opened.ready:
-        next_step(
-            "See it speak",
-            "views/pairs.py",
-            "Preview four answers on this computer: under a minute, free.",
-        )
+        draw_next(opened, here)
+
+
+def draw_next(opened: Open, here: str) -> None:
+    """The one thing to do next, by what there is of the character; nothing that was done already."""
+    found = lineage(opened.name)
+    step = next_step_of(found) if found else Step("See it speak", "views/pairs.py", ONE_TO_TWO)
+    if here == "exchanges" and step.page == "views/exchanges.py":
+        draw_begin(opened)
+    else:
+        # What one page alone can do, its overview does.
+        next_step(step.label, step.page or OVERVIEW, step.caption or "The overview says what, and why.")
+
+
+def draw_begin(opened: Open) -> None:
+    """The way to the first exchanges: two of the character's own questions, to be answered in its voice."""
+    st.subheader("Next step", anchor=False)
+    st.button(
+        "Begin two exchanges",
+        key=f"begin-exchanges:{opened.name}",
+        type="primary",
+        icon=":material/forum:",
+        width="stretch",
+        on_click=begin_exchanges,
+        args=(opened,),
+    )
+    st.caption(f"{NO_EXCHANGES} Two everyday questions are put here; answer each as it would.")
+
+
+def begin_exchanges(opened: Open) -> None:
+    """Put two questions among the exchanges, to be answered; for callbacks. A second click adds none."""
+    change(opened, "began two exchanges", editing.begin_exchanges)

@@ -58,7 +58,7 @@ ABOUTS = (
     ),
     About(
         "traits",
-        "Traits",
+        "Trait scores",
         "is each trait there now, and does it step back where it should",
         "Here you will see how strong each trait is before and after, on questions it never saw in "
         "training, and whether the character steps back where somebody grieves or needs a doctor.",

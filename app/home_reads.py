@@ -19,7 +19,8 @@ def standing_of(name: str) -> Standing:
     """How far the present version of a character is; nothing of it where it cannot be read."""
     where = settings()
     try:
-        folder = run_folder(where, library().load(name).constitution.run_id)
+        character = library().load(name).constitution
+        folder = run_folder(where, character.run_id)
     except CoreError:
         return Standing()
     return Standing(
@@ -28,6 +29,7 @@ def standing_of(name: str) -> Standing:
         trained=is_trained(where, name) or (folder / "trial" / "result.json").exists(),
         measured=len({path.parent.parent.name for path in folder.glob("evals/*/*/result.json")}),
         reported=any(folder.glob("report/*.html")),
+        unheard=not character.exchanges,
     )
 
 

@@ -11,6 +11,8 @@ from core.names import ModelName
 from core.prices import Price, PriceRange, estimate_words, money
 from core.stages.planning import Estimate, Role
 
+# Measured on two cores: a preview took 35 s alone, 66 to 103 s beside other work.
+BUSY = 3
 NO_SOURCE = Price(1.0, 1.0)
 
 
@@ -103,8 +105,10 @@ class Quote:
         return f"{sentence_case(self.price_words())} · {what}{there} · {self.time()}"
 
     def time(self) -> str:
-        """About how long it takes, one side after the other."""
-        return rough(sum(side.found.seconds for side in self.sides))
+        """About how long it takes, one side after the other; a span where other work here slows it down."""
+        seconds = sum(side.found.seconds for side in self.sides)
+        here = any(side.model.provider == "local" and side.found.open for side in self.sides)
+        return span(seconds) if here else rough(seconds)
 
     def details(self) -> list[str]:
         """The sides in sentences; one for both where nothing is paid."""
@@ -159,6 +163,15 @@ def rough(seconds: float) -> str:
         return "under a minute"
     step = MINUTE if seconds < 2 * HOUR else HOUR / 2
     return f"about {duration(round(seconds / step) * step)}"
+
+
+def span(seconds: float) -> str:
+    """A time on this computer: from what it takes while nothing else runs, to `BUSY` times that."""
+    if BUSY * seconds < MINUTE:
+        return "under a minute"
+    unit, word = (MINUTE, "min") if BUSY * seconds < 2 * HOUR else (HOUR, "h")
+    low = max(1, round(seconds / unit))
+    return f"{low} to {max(low + 1, math.ceil(BUSY * seconds / unit))} {word}"
 
 
 def rounded_up(usd: float) -> float:

@@ -86,8 +86,9 @@ def _page_of(data: DataSet) -> str:
 
 
 def data_line(found: Lineage, data: DataSet) -> str:
-    """A data set in a line: "612 pairs · from version 3, 184 of them from version 2"."""
-    noun = "conversation" if data.kind == "sft" else "pair"
+    """A data set in a line: "612 kept pairs · from version 3, 184 of them from version 2"."""
+    # Of a trial they are all that were made; of a data set, those that were kept when it was written.
+    noun = {"sft": "conversation", "dpo": "kept pair"}.get(data.kind, "pair")
     version = found.chain.versions.get(data.version or "")
     origin = f" · from {version.title}" if version else ""
     carried = ", ".join(
@@ -107,12 +108,17 @@ def _model(found: Lineage) -> Card:
     if link is None:
         return Card("Model", "Nothing was trained yet", NOT_YET, "views/train.py", icon)
     page = "views/trial.py" if link.node.kind == "trial" else "views/train.py"
-    return Card("Model", adapter_line(link.node), MARKS[link.mark], page, icon)
+    learned = found.data_of(link.node)
+    return Card("Model", adapter_line(link.node, learned and learned.node), MARKS[link.mark], page, icon)
 
 
-def adapter_line(adapter: Adapter) -> str:
-    """An adapter in a line: "smollm2-135m learned from pairs"."""
-    return f"{adapter.student} learned from {KINDS[adapter.kind]}"
+def adapter_line(adapter: Adapter, learned: DataSet | None = None) -> str:
+    """An adapter in a line: "smollm2-135m learned from 48 pairs of a trial"."""
+    what = KINDS[adapter.kind]
+    if learned is not None and adapter.kind == "dpo":
+        of = " of a trial" if learned.kind == "trial" else ""
+        what = f"{counted(learned.pairs, 'pair')}{of}"
+    return f"{adapter.student} learned from {what}"
 
 
 def _checks(found: Lineage) -> Card:
@@ -180,12 +186,20 @@ def shown_causes(told: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], in
 
 # ---- the next step
 
+ONE_TO_TWO = "Preview four answers on this computer: one to two minutes, free."
+NO_EXCHANGES = (
+    "It has none yet. A small model copies the voice it hears: without an example or two it answers as it "
+    "always does, whatever the traits say. With them it can be heard."
+)
+
 
 def next_step_of(found: Lineage) -> Step:
     """The one thing that brings the character further, given what is there and what is stale."""
     pairs, model = found.pairs, found.model
+    if pairs is None and (now := found.chain.now.constitution) is not None and not now.exchanges:
+        return Step("Write two exchanges", "views/exchanges.py", NO_EXCHANGES)
     if pairs is None:
-        return Step("See it speak", "views/pairs.py", "Preview four answers on this computer: free.")
+        return Step("See it speak", "views/pairs.py", ONE_TO_TWO)
     if pairs.mark == "stale" and pairs.node.kind == "dpo":
         return Step("Bring the pairs up to date", "", "")
     if pairs.mark == "stale":

@@ -51,7 +51,7 @@ STEPS = (
     ),
     Step(
         "check_traits",
-        "Traits, measured",
+        "Trait scores",
         "The finding stands on top, with how sure it is; under it what got worse, and every answer.",
     ),
     Step(

@@ -95,6 +95,21 @@ def add_exchange(value: Value) -> Value:
     return _changed(value, lambda fresh: fresh["exchanges"].append({"user": "", "assistant": ""}))
 
 
+def begin_exchanges(value: Value, count: int = 2) -> Value:
+    """The value with its first exchanges to be answered: a question each, of different traits."""
+
+    def change(fresh: Value) -> None:
+        if fresh["exchanges"]:
+            return
+        firsts = [trait.get("questions", [])[:1] for trait in fresh["traits"]]
+        rest = [trait.get("questions", [])[1:] for trait in fresh["traits"]]
+        questions = [one for some in (*firsts, *rest) for one in some]
+        chosen = [*dict.fromkeys(questions), *[""] * count][:count]
+        fresh["exchanges"] += [{"user": question, "assistant": ""} for question in chosen]
+
+    return _changed(value, change)
+
+
 def set_exchange(value: Value, index: int, side: str, text: str) -> Value:
     """The value with one side ("user" or "assistant") of an exchange changed."""
     return _changed(value, lambda fresh: fresh["exchanges"][index].__setitem__(side, text.strip()))

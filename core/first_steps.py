@@ -13,7 +13,8 @@ STEPS: tuple[Step, ...] = ("write", "speak", "teach", "check")
 class Standing:
     """What there is of a character's present version.
 
-    `pairs` counts finished answers of the teacher, `measured` the kinds of evaluation with a result.
+    `pairs` counts finished answers of the teacher, `measured` the kinds of evaluation with a result;
+    `unheard` says that it has no exchange to be heard in.
     """
 
     ready: bool = False
@@ -21,6 +22,7 @@ class Standing:
     trained: bool = False
     measured: int = 0
     reported: bool = False
+    unheard: bool = False
 
     @property
     def done(self) -> frozenset[Step]:
@@ -45,16 +47,19 @@ class Next:
 
 NEXT: dict[Step, Next] = {
     "write": Next("Go on writing", "traits", "Something in it is not finished yet; the page says what."),
-    "speak": Next("See it speak", "pairs", "Four answers on this computer: under a minute, free."),
+    "speak": Next("See it speak", "pairs", "Four answers on this computer: one to two minutes, free."),
     "teach": Next("Teach it", "train", "A small model learns from the pairs: some minutes, free."),
     "check": Next("Hear it before and after", "before_after", "One question, two answers side by side."),
 }
+EXCHANGES = Next("Write two exchanges", "exchanges", "A small model plays only what it has heard.")
 REPORT = Next("Make the report", "report", "Everything that was measured on one page, in seconds.")
 READ = Next("Read the report", "report", "Everything is there. Change a trait and see what moves.")
 
 
 def next_of(standing: Standing) -> Next:
     """What comes next for a character."""
+    if standing.here == "speak" and standing.unheard:
+        return EXCHANGES
     if standing.here is not None:
         return NEXT[standing.here]
     return READ if standing.reported else REPORT

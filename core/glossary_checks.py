@@ -13,7 +13,7 @@ CHECKING: tuple[Row, ...] = (
     ),
     (
         "traits",
-        "Traits, measured",
+        "Trait scores",
         "How strong each trait is before and after, on questions it never saw in training.",
         "Classifier or judge scores by trait on held-out prompts, corrected for several comparisons.",
     ),

@@ -458,5 +458,8 @@ def chain_words(lineage: Lineage) -> str:
         return " ← ".join([*parts, "unknown pairs"])
     node = data.node
     noun = ("conversation" if node.kind == "sft" else "pair") + ("" if node.pairs == 1 else "s")
+    of = " of a trial" if node.kind == "trial" else ""
     version = lineage.chain.versions.get(node.version or "")
-    return " ← ".join([*parts, f"{node.pairs:,} {noun}", version.title if version else "unknown version"])
+    return " ← ".join(
+        [*parts, f"{node.pairs:,} {noun}{of}", version.title if version else "unknown version"]
+    )

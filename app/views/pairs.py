@@ -164,6 +164,8 @@ def empty(name: str, constitution: Constitution) -> None:
         f"Here you will see **{plain(title_of(name))}** speak: the teacher's answer, in character, beside "
         "the student's plain one. Press *Preview 4*: what it takes stands beside it."
     )
+    if not constitution.exchanges:
+        draw_unheard(name)
     if (trial_folder(settings(), constitution) / "result.json").is_file():
         st.caption("*Try it now* made pairs of its own, which the trained model learned from.")
         st.page_link(
@@ -172,6 +174,21 @@ def empty(name: str, constitution: Constitution) -> None:
             icon=":material/bolt:",
             query_params={"character": name},
         )
+
+
+def draw_unheard(name: str) -> None:
+    """Before the first answer: what is missing for a small teacher to be heard in character."""
+    st.warning(
+        "It has no exchanges yet. A small model copies the voice it hears: without an example or two it "
+        "answers as it always does.",
+        icon=":material/forum:",
+    )
+    st.page_link(
+        "views/exchanges.py",
+        label="Write two exchanges",
+        icon=":material/forum:",
+        query_params={"character": name},
+    )
 
 
 page()

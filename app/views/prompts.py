@@ -7,6 +7,7 @@ import streamlit as st
 from app import state
 from app.job_card import draw_ended_badly
 from app.launch import active_job
+from app.lineage_words import ONE_TO_TWO
 from app.next_round import WHERE, added_of, draw_list
 from app.prompt_plan import wish_for
 from app.prompt_rows import PAGE, draw_dropped, draw_trait, draw_unmatched, dropped_of, undo
@@ -44,9 +45,7 @@ def draw_total(constitution: Constitution, written: FewShot, added: tuple[Added,
         st.markdown("The same for every character, in three parts that share nothing:")
         for part, purpose in PARTS.items():
             st.markdown(f"**{general[part]}** {purpose}")
-    next_step(
-        "See it speak", "views/pairs.py", "Preview four answers on this computer: under a minute, free."
-    )
+    next_step("See it speak", "views/pairs.py", ONE_TO_TWO)
 
 
 def draw_head(constitution: Constitution) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.launch_quote import Quote, Side, rough, rounded_up
+from app.launch_quote import Quote, Side, rough, rounded_up, span
 from core.engines.opening import open_engine
 from core.engines.routing import Routing
 from core.jobs import Jobs
@@ -73,8 +73,8 @@ def wait_for_jobs() -> None:
 
 def test_the_embedded_model_is_free_and_asks_for_no_limit() -> None:
     app = tab("pairs")
-    assert "Free, it runs here · 8 answers · under a minute" in text(app)
-    assert "Free, it runs here · 48 answers · about 3 min" in text(app)
+    assert "Free, it runs here · 8 answers · 1 to 2 min" in text(app)
+    assert "Free, it runs here · 48 answers · 3 to 9 min" in text(app)
     assert "24 by the teacher and 24 by the student" in text(app)
     assert "$" not in text(app)
     assert not drawn(app, "budget")
@@ -94,7 +94,7 @@ def test_the_numbers_are_those_of_the_command() -> None:
     assert "(OpenRouter's list, 23 Nov 2026)" in price
     assert "Student smollm2-135m: 24 calls" in text(app)
     assert "12,288 out; free, it runs here." in text(app)
-    assert "48 calls · about 1 min" in text(app)
+    assert "48 calls · 1 to 5 min" in text(app)
 
 
 @pytest.mark.usefixtures("priced")
@@ -282,3 +282,11 @@ def test_the_limit_that_is_offered_is_a_round_one_above_the_estimate(usd: float,
 )
 def test_a_time_claims_no_more_than_an_estimate_can(seconds: float, said: str) -> None:
     assert rough(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(7, "under a minute"), (28, "1 to 2 min"), (168, "3 to 9 min"), (5400, "2 to 5 h")],
+)
+def test_a_time_on_this_computer_allows_for_other_work_on_it(seconds: float, said: str) -> None:
+    assert span(seconds) == said

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+
+import pytest
 
 from core.settings import PROJECT
 from tests.app.kit import button, library, own_file, tab, words
+from tests.core.test_carrying import make_everything
 
 SHIPPED = PROJECT / "constitutions" / "hand-written" / "pirate.json"
 
@@ -170,3 +174,42 @@ def test_the_next_step_is_about_the_character_that_is_open() -> None:
     app.button(key="next:views/pairs.py").click().run()
     assert app.title[0].value == "Pairs" and "Humor" in words(app)
     assert app.query_params["character"] in ("humor", ["humor"])
+
+
+def without_exchanges() -> None:
+    loaded = library().load("pirate")
+    library().save(replace(loaded.constitution, exchanges=()), base_revision=loaded.revision)
+
+
+@pytest.mark.parametrize("page", ["traits", "overview"])
+def test_a_character_that_was_never_heard_is_sent_to_its_exchanges_first(page: str) -> None:
+    without_exchanges()
+    app = tab(page)
+    assert button(app, "Write two exchanges").proto.type == "primary"
+    assert "without an example or two" in words(app)
+    assert not [one for one in app.button if one.label == "See it speak"]
+
+
+def test_its_first_exchanges_begin_with_its_own_questions_and_a_double_click_adds_no_more() -> None:
+    without_exchanges()
+    app = tab("exchanges")
+    begin = button(app, "Begin two exchanges")
+    begin.click()
+    app.run()
+    boxes = [one for one in app.text_area if one.label in ("Somebody writes", "The character answers")]
+    traits = library().load("pirate").constitution.traits
+    asked = [traits[0].questions[0], traits[1].questions[0]]
+    assert [one.value for one in boxes] == [asked[0], "", asked[1], ""]
+    assert library().load_draft("pirate") is not None
+    for place, answer in ((1, "Aye, three bells in a pan!"), (3, "Row with me, friend.")):
+        answers = [one for one in app.text_area if one.label == "The character answers"]
+        answers[place // 2].set_value(answer).run()
+    assert [one.user for one in library().load("pirate").constitution.exchanges] == asked
+    assert button(app, "See it speak")
+
+
+def test_where_pairs_were_made_the_traits_page_does_not_ask_for_the_first_ones_again() -> None:
+    make_everything()
+    app = tab("traits")
+    assert not [one for one in app.button if one.label == "See it speak"]
+    assert button(app, "Train it")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConflictError, ConstitutionError, RunError
-from core.first_steps import NEXT, READ, REPORT, STEPS, Standing, next_of
+from core.first_steps import EXCHANGES, NEXT, READ, REPORT, STEPS, Standing, next_of
 from core.gallery import LEVELS, fits, read_gallery
 from core.sample import MADE_FROM, SAMPLE, about_sample, marked, renamed
 from core.settings import PROJECT, Settings, load_settings
@@ -78,6 +78,12 @@ def test_the_path_leads_step_by_step_to_the_report() -> None:
         Standing(ready=True, pairs=4, trained=True, measured=1, reported=True),
     ]
     assert [next_of(one) for one in way] == [*(NEXT[step] for step in STEPS), REPORT, READ]
+
+
+def test_a_character_without_an_exchange_is_sent_to_write_some_before_it_speaks() -> None:
+    assert next_of(Standing(ready=True, unheard=True)) == EXCHANGES
+    assert next_of(Standing(unheard=True)) == NEXT["write"]
+    assert next_of(Standing(ready=True, pairs=4, unheard=True)) == NEXT["teach"]
 
 
 @given(

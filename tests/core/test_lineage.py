@@ -233,3 +233,5 @@ def test_the_chain_in_one_line() -> None:
     assert chain_words(marked(chain)) == "Model ← 612 pairs ← version 4"
     assert chain_words(marked(replace(chain, adapters=()))) == "612 pairs ← version 4"
     assert chain_words(marked(replace(chain, adapters=(), data=()))) == ""
+    trial = tuple(replace(one, kind="trial") for one in chain.data)
+    assert chain_words(marked(replace(chain, data=trial))) == "Model ← 612 pairs of a trial ← version 4"
