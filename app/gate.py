@@ -1,17 +1,18 @@
 """Who may see the pages: everybody on this computer; in a shared studio, whoever is signed in.
 
-By password the doorkeeper has let nobody else through; here it is looked up once more whether the
-person still has a sign-in. At an identity provider the sign-in itself happens here.
+By password the doorkeeper has let nobody else through, and draws this page anew once a sign-in has ended;
+here that is said. At an identity provider the sign-in itself happens here.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
 from app.entrance.hosts import stays_here
-from app.entrance.oidc import may_enter
+from app.entrance.oidc import address_of, may_enter
 from app.reads import settings
 from app.state.person import person, signed_in
 from app.widgets import link_here, plain
@@ -41,24 +42,12 @@ def _only_here() -> bool:
 
 
 def _by_password() -> bool:
-    if _known(person()):
+    if person():
         return True
     st.title("Signed out", anchor=False)
     st.markdown("Your sign-in is no longer valid. Load this page again to sign in.")
+    link_here("Sign in", "/")
     return False
-
-
-def _known(name: str) -> bool:
-    """Whether a name has a sign-in; read again only when the file of the accounts has changed."""
-    path = People(settings()).path
-    stamp = path.stat().st_mtime_ns if path.exists() else 0
-    return bool(name) and name.casefold() in _names(str(path), stamp)
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def _names(path: str, stamp: int) -> frozenset[str]:
-    assert Path(path).name
-    return frozenset(one.name.casefold() for one in People(settings()).all())
 
 
 def _by_provider(sharing: Sharing) -> bool:
@@ -68,16 +57,22 @@ def _by_provider(sharing: Sharing) -> bool:
         return True
     st.title("Character Studio", anchor=False)
     if user.get("is_logged_in"):
-        st.error(
-            plain(f"{user.get('email') or 'This account'} may not enter this studio.")
-            + " Whoever runs it can allow it.",
-            icon=":material/block:",
-        )
+        st.error(plain(_why_not(user, oidc)), icon=":material/block:")
         st.button("Sign in as somebody else", on_click=st.logout)
         return False
     st.markdown("Your team's studio. Sign in to go on.")
     st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
     return False
+
+
+def _why_not(user: Mapping[str, Any], oidc: Mapping[str, Any]) -> str:
+    email = user.get("email") or "This account"
+    if not address_of(user, oidc):
+        return (
+            f"{email} may not enter this studio: your identity provider does not say that the address is "
+            "verified. Whoever runs the studio can allow it."
+        )
+    return f"{email} may not enter this studio. Whoever runs it can allow it."
 
 
 def draw_signed_in() -> None:

@@ -10,15 +10,24 @@ from pathlib import Path
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from app.entrance.doorkeeper import Doorkeeper
+from app.entrance.by_password import ByPassword
+from app.entrance.by_provider import ByProvider
+from app.entrance.doorkeeper import Door, Doorkeeper
 from app.entrance.hosts import OWN_NAMES
 from app.entrance.oidc import secrets_for
-from core.settings import load_settings
-from core.store.people import People
+from core.settings import Settings, load_settings
+
+
+def door_of(settings: Settings) -> Door | None:
+    """The way into a shared studio; None in one of one's own."""
+    sharing = settings.sharing
+    if sharing is None:
+        return None
+    return ByProvider(settings) if sharing.sign_in == "oidc" else ByPassword(settings, sharing.url)
+
 
 settings = load_settings()
 sharing = settings.sharing
-by_password = sharing is not None and sharing.sign_in == "password"
 app = App(
     Path(__file__).with_name("main.py"),
     secrets=secrets_for(settings),
@@ -26,8 +35,8 @@ app = App(
         Middleware(
             Doorkeeper,
             names=sharing.hosts if sharing else OWN_NAMES,
-            people=People(settings) if by_password else None,
-            secure=bool(sharing and sharing.url.startswith("https://")),
+            door=door_of(settings),
+            url=sharing.url if sharing else "",
         )
     ],
 )

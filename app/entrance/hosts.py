@@ -1,4 +1,4 @@
-"""Under which names the studio answers, and which addresses stay on this computer. Pure."""
+"""Under which names the studio answers, from which pages, and which addresses stay here. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,15 @@ def answers_to(host: str, names: tuple[str, ...]) -> bool:
     return host_name(host) in {name.casefold().strip("[]").rstrip(".") for name in names}
 
 
-def same_origin(origin: str, host: str) -> bool:
-    """Whether an Origin header names the very host that was asked."""
-    return urlsplit(origin).netloc.casefold() == host.casefold()
+def same_origin(origin: str, host: str, url: str = "") -> bool:
+    """Whether an Origin header names the very host that was asked, or the address that people type."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    if url and origin.casefold() == url.casefold():
+        return True
+    return bool(parts.netloc) and parts.netloc.casefold() == host.casefold()
 
 
 def stays_here(address: str | None) -> bool:
@@ -37,6 +43,21 @@ def stays_here(address: str | None) -> bool:
     if address == "localhost":
         return True
     try:
-        return ipaddress.ip_address(address.strip("[]")).is_loopback
+        found = ipaddress.ip_address(address.strip("[]"))
     except ValueError:
         return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
+
+
+def place_of(address: str | None) -> str:
+    """Where a visitor comes from, as wrong passwords are counted: who has one IPv6 address has 2^64."""
+    try:
+        found = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return address or ""
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))

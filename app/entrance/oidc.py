@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
+
+from streamlit.auth_util import get_cookie_with_chunks
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 
 from core.settings import Settings
 from core.store.people import People
+
+# The name under which Streamlit keeps who signed in.
+USER_COOKIE = "_streamlit_user"
 
 
 def secrets_for(settings: Settings) -> dict[str, Any] | None:
@@ -27,13 +34,38 @@ def secrets_for(settings: Settings) -> dict[str, Any] | None:
     }
 
 
-def may_enter(user: Mapping[str, Any], oidc: Mapping[str, Any]) -> bool:
-    """Whether a signed-in user is one of ours: the address is verified, and it or its domain is allowed.
+def user_of(cookies: Mapping[str, str], secret: str) -> dict[str, Any]:
+    """Who signed in according to Streamlit's cookie; {} for none, and for one that it did not sign."""
 
-    A provider that says nothing about verification is believed; one that says "not verified" is not.
+    def one(name: str) -> bytes | None:
+        kept = cookies.get(name)
+        return decode_signed_value(secret, name, kept.encode("latin-1", "replace")) if kept else None
+
+    try:
+        found = json.loads(get_cookie_with_chunks(one, USER_COOKIE) or b"{}")
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def address_of(user: Mapping[str, Any], oidc: Mapping[str, Any]) -> str:
+    """The address of a signed-in user in small letters; "" where nobody vouches for it.
+
+    A provider vouches in `email_verified`. One that says nothing of it, as Microsoft's, is believed only
+    where whoever runs the studio said so: with some anybody may claim any address.
     """
-    email = str(user.get("email") or "").casefold()
-    if not email or user.get("email_verified") is False:
+    verified = user.get("email_verified")
+    vouched = verified is True or str(verified).casefold() == "true"
+    if not vouched and not (verified is None and oidc.get("unverified")):
+        return ""
+    return str(user.get("email") or "").casefold()
+
+
+def may_enter(user: Mapping[str, Any], oidc: Mapping[str, Any]) -> bool:
+    """Whether a signed-in user is one of ours: the address is vouched for, and on the list."""
+    email = address_of(user, oidc)
+    name, at, domain = email.rpartition("@")
+    if not (name and at and domain):
         return False
     allowed = set(oidc.get("allowed", ()))
-    return email in allowed or f"@{email.rpartition('@')[2]}" in allowed
+    return email in allowed or f"@{domain}" in allowed

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import unquote
 
 import streamlit as st
 
+from app.entrance.oidc import address_of
+from app.entrance.sign_ins import SignIns
 from core.settings import load_settings
+from core.store.people import People, Person
 
 
 def person() -> str:
-    """The name of who is signed in, for reviews and jobs; "" in a studio of one's own."""
-    if load_settings().sharing is None:
+    """The name of who is signed in, for reviews and jobs; "" in a studio of one's own, and for nobody.
+
+    By password it stands in a note that the doorkeeper signed: neither an address nor a widget nor a header
+    can say another one, and one who was removed is nobody from then on.
+    """
+    settings = load_settings()
+    sharing = settings.sharing
+    if sharing is None:
         return ""
-    user = signed_in()
-    return unquote(str(user.get("person") or "")) or str(user.get("email") or "")
+    if sharing.sign_in == "password":
+        found = account()
+        return found.name if found else ""
+    return address_of(signed_in(), People(settings).oidc() or {})
+
+
+def account() -> Person | None:
+    """The account of who is signed in by password, as it is at this moment; None for nobody."""
+    return SignIns(load_settings()).who(str(signed_in().get("person") or ""))
 
 
 def signed_in() -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import os
 import socket
 import sys
@@ -22,10 +23,29 @@ from core.store.people import People
 
 FIRST_PORT = 8501
 HERE = "127.0.0.1"
+OWN_NAMES = ("localhost", HERE)
 NOT_PRIVATE = (
     "Anybody on the way can read passwords and answers that travel over plain http. Give --certificate "
     "and --key, or put the studio behind a proxy that speaks https and give its address with --url."
 )
+ALSO_PLAIN = (
+    "The proxy speaks https, but this studio itself answers to the whole network over plain http. Where "
+    "the proxy runs on this computer, add --address 127.0.0.1."
+)
+# Whatever config.toml or STREAMLIT_* say: flags win. A sign-in, or being alone, hangs on each of these.
+PINNED = (
+    "--server.headless=true",
+    "--server.baseUrlPath=",
+    "--server.enableCORS=true",
+    "--server.enableXsrfProtection=true",
+    "--server.enableStaticServing=false",
+    "--server.enableAgentApi=false",
+    "--server.scriptHealthCheckEnabled=false",
+    '--server.trustedUserHeaders={"X-Character-Person": "person"}',
+    "--global.developmentMode=false",
+    "--client.showErrorDetails=type",
+)
+SHARING = ("CHARACTER_SHARE", "CHARACTER_URL", "CHARACTER_HOSTS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,7 @@ class Share:
     sign_in: str
     certificate: Path | None = None
     key: Path | None = None
+    proxies: tuple[str, ...] = ()
 
     def environment(self) -> dict[str, str]:
         """What the app reads of it."""
@@ -45,6 +66,8 @@ class Share:
             "CHARACTER_SHARE": self.sign_in,
             "CHARACTER_URL": self.url,
             "CHARACTER_HOSTS": ",".join(self.hosts),
+            # The server's own word for it; without one it would believe every program on this computer.
+            "FORWARDED_ALLOW_IPS": ",".join(self.proxies),
         }
 
 
@@ -70,6 +93,12 @@ class Share:
 @click.option(
     "--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Of the certificate."
 )
+@click.option(
+    "--proxy",
+    "proxies",
+    multiple=True,
+    help="With --share: a proxy whose X-Forwarded-For says who visits; repeat.",
+)
 @data_option
 @click.pass_context
 def studio(
@@ -83,6 +112,7 @@ def studio(
     sign_in: str,
     certificate: Path | None,
     key: Path | None,
+    proxies: tuple[str, ...],
     data: Path | None,
 ) -> None:
     """Open the studio on 127.0.0.1; with --share, for a team that signs in."""
@@ -94,7 +124,8 @@ def studio(
     port = port or free_port()
     scheme = "https" if certificate else "http"
     url = origin_of(url or f"{scheme}://{socket.gethostname()}:{port}")
-    shared = Share(address, url, names_of(url, address, hosts), sign_in, certificate, key)
+    names = names_of(url, address, hosts)
+    shared = Share(address, url, names, sign_in, certificate, key, tuple(map(checked_proxy, proxies)))
     check_share(settings, shared)
     serve_studio(settings, port, browser, shared=shared)
 
@@ -102,8 +133,8 @@ def studio(
 def _only_here(context: click.Context) -> None:
     """Refuse flags that would open the studio to a network without a sign-in."""
     given = [
-        "--host" if name == "hosts" else f"--{name.replace('_', '-')}"
-        for name in ("address", "url", "hosts", "sign_in", "certificate", "key")
+        {"hosts": "--host", "proxies": "--proxy"}.get(name, f"--{name.replace('_', '-')}")
+        for name in ("address", "url", "hosts", "sign_in", "certificate", "key", "proxies")
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     ]
     if given:
@@ -118,6 +149,16 @@ def names_of(url: str, address: str, further: tuple[str, ...]) -> tuple[str, ...
     own = [] if address in ("0.0.0.0", "::") else [address]
     found = [url.partition("://")[2], *own, *further, "localhost", HERE]
     return tuple(dict.fromkeys(host.rsplit(":", 1)[0] if host.count(":") == 1 else host for host in found))
+
+
+def checked_proxy(address: str) -> str:
+    """The address, or network, of a proxy as the server knows it. Raises SettingsError for none."""
+    try:
+        return str(ipaddress.ip_network(address)).removesuffix("/32").removesuffix("/128")
+    except ValueError:
+        raise SettingsError(
+            f"{address!r} is no address of a proxy: give 127.0.0.1, or a network such as 10.0.0.0/24."
+        ) from None
 
 
 def check_share(settings: Settings, shared: Share) -> None:
@@ -139,6 +180,8 @@ def check_share(settings: Settings, shared: Share) -> None:
             )
     if shared.url.startswith("http://"):
         whisper(NOT_PRIVATE)
+    elif shared.certificate is None and shared.address not in (HERE, "localhost", "::1"):
+        whisper(ALSO_PLAIN)
 
 
 def serve_studio(
@@ -155,6 +198,9 @@ def serve_studio(
     if has_screen() if browser is None else browser:
         open_when_ready(url, page)
     environment = subprocess_environment(settings) | (shared.environment() if shared else {})
+    if shared is None:
+        for name in SHARING:
+            environment.pop(name, None)
     # Streamlit reads its theme from the folder it starts in; DATA_PATH is made absolute before.
     os.chdir(PROJECT)
     os.execve(sys.executable, streamlit_command(port, shared), environment)
@@ -188,11 +234,11 @@ def streamlit_command(port: int, shared: Share | None = None) -> list[str]:
         *(sys.executable, "-m", "streamlit", "run", str(PROJECT / "app" / "server.py")),
         f"--server.address={shared.address if shared else HERE}",
         f"--server.port={port}",
-        "--server.headless=true",
+        *PINNED,
+        *(f"--server.allowedHosts={host}" for host in (shared.hosts if shared else OWN_NAMES)),
     ]
     if shared is None:
         return words
-    words += [f"--server.allowedHosts={host}" for host in shared.hosts]
     if shared.certificate and shared.key:
         words += [f"--server.sslCertFile={shared.certificate}", f"--server.sslKeyFile={shared.key}"]
     return words

@@ -32,7 +32,7 @@ FILE = "people.json"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with a sign-in; `admin` may stop the jobs of others; `stamp` changes with the password."""
+    """Somebody with a sign-in; an `admin` may change what is everybody's; `stamp` is the password's."""
 
     name: str
     admin: bool
@@ -55,6 +55,7 @@ class People:
     """The accounts of this deployment. Cheap to make; reads the file at each question."""
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self._folder = settings.config_path
 
     @property
@@ -70,24 +71,24 @@ class People:
 
     def get(self, name: str) -> Person | None:
         """The person of a name, whatever its case, or None."""
-        kept = self._people().get(_key(name))
+        kept = self._people().get(name_key(name))
         return _person(kept) if kept else None
 
     def check(self, name: str, password: str) -> Person | None:
         """The person whose name and password these are, or None; takes a tenth of a second either way."""
-        kept = self._people().get(_key(name))
+        kept = self._people().get(name_key(name))
         return _person(kept) if matches(password, kept) and kept else None
 
     def add(self, name: str, password: str, *, admin: bool = False) -> Person:
         """Add somebody. Raises SettingsError when the name is taken or cannot be one."""
         name = checked_name(name)
         with self._changing() as file:
-            if _key(name) in file["people"]:
+            if name_key(name) in file["people"]:
                 raise SettingsError(
                     f"There is a {name} already; give another name, or: character people password {name!r}"
                 )
             kept = {"name": name, "admin": admin, "at": time.time(), **hashed(password)}
-            file["people"][_key(name)] = kept
+            file["people"][name_key(name)] = kept
         return _person(kept)
 
     def change_password(self, name: str, password: str) -> Person:
@@ -97,11 +98,18 @@ class People:
             kept |= hashed(password)
         return _person(kept)
 
+    def set_admin(self, name: str, admin: bool) -> Person:
+        """Give or take the rights of an admin; they count from the next click on. Raises SettingsError."""
+        with self._changing() as file:
+            kept = self._known(file, name)
+            kept["admin"] = admin
+        return _person(kept)
+
     def remove(self, name: str) -> None:
         """Take somebody's sign-in away; what they made stays. Raises SettingsError."""
         with self._changing() as file:
             self._known(file, name)
-            del file["people"][_key(name)]
+            del file["people"][name_key(name)]
 
     def cookie_secret(self) -> str:
         """The secret that signs the cookies of this deployment; made at the first call."""
@@ -124,7 +132,7 @@ class People:
         return (read_json(self.path) or {}).get("people", {})
 
     def _known(self, file: dict[str, Any], name: str) -> dict[str, Any]:
-        kept = file["people"].get(_key(name))
+        kept = file["people"].get(name_key(name))
         if kept is None:
             known = ", ".join(one["name"] for one in file["people"].values()) or "nobody yet"
             raise SettingsError(f"There is no {name}; there is {known}.")
@@ -141,7 +149,8 @@ class People:
             write_json(self.path, file, mode=0o600)
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """What makes two spellings of a name one name: neither case nor spaces nor forms of letters."""
     return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -19,14 +21,19 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
-from app.entrance.attempts import FREE, LONGEST_WAIT_S, Attempts
-from app.entrance.doorkeeper import COOKIE, PERSON_HEADER, Doorkeeper
-from app.entrance.hosts import answers_to, stays_here
-from app.entrance.oidc import may_enter
+from app.entrance.attempts import FREE, FREE_ANYWHERE, LONGEST_PAUSE_S, LONGEST_WAIT_S, Attempts, Who
+from app.entrance.by_password import COOKIE, KNOWN_COOKIE, PERSON_HEADER, ByPassword
+from app.entrance.by_provider import ByProvider
+from app.entrance.doorkeeper import Doorkeeper
+from app.entrance.hosts import answers_to, place_of, same_origin, stays_here
+from app.entrance.oidc import USER_COOKIE, may_enter
 from app.entrance.sign_in_page import safe_next
+from app.entrance.sign_ins import SignIns
+from app.entrance.sockets import Watched, draw_anew
 from core.cli.studio import Share, streamlit_command
-from core.settings import PROJECT, load_settings
+from core.settings import PROJECT, Settings, load_settings
 from core.store.people import People
 from tests.journeys.conftest import free_port, healthy
 from tests.waiting import until
@@ -35,19 +42,44 @@ PASSWORD = "a long sentence of Ana's"
 
 
 async def inside(request):  # type: ignore[no-untyped-def]
-    return PlainTextResponse(f"inside as {request.headers.get(PERSON_HEADER, 'nobody')}")
+    notes = request.headers.getlist(PERSON_HEADER)
+    found = [SignIns(request.app.state.settings).who(note) for note in notes]
+    return PlainTextResponse(
+        "inside as " + (",".join(one.name if one else "?" for one in found) or "nobody")
+    )
 
 
 async def socket_inside(websocket: WebSocket) -> None:
+    """Says what it hears: text as it came, and bytes as "drawn anew" where they are that."""
     await websocket.accept()
-    await websocket.send_text("inside")
-    await websocket.close()
+    await websocket.send_text(f"inside {websocket.headers.get('sec-websocket-protocol', '')}".strip())
+    with suppress(WebSocketDisconnect):
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            anew = message.get("bytes") == draw_anew()
+            await websocket.send_text("drawn anew" if anew else f"heard {message['text']}")
 
 
-def studio_behind(people: People | None) -> TestClient:
-    routes = [Route("/{rest:path}", inside), WebSocketRoute("/stream", socket_inside)]
-    door = Doorkeeper(Starlette(routes=routes), ("studio.team",), people)
-    return TestClient(door, base_url="http://studio.team", follow_redirects=False)
+def app_inside(settings: Settings) -> Starlette:
+    found = Starlette(routes=[WebSocketRoute("/stream", socket_inside), Route("/{rest:path}", inside)])
+    found.state.settings = settings
+    return found
+
+
+async def no_rest(seconds: float) -> None:
+    """Slowing down, in no time."""
+
+
+def studio_behind(
+    people: People | None, *, visitor: str = "127.0.0.1", url: str = "", attempts: Attempts | None = None
+) -> TestClient:
+    settings = people.settings if people else load_settings({})
+    door = ByPassword(settings, url, attempts or Attempts(), no_rest) if people else None
+    keeper = Doorkeeper(app_inside(settings), ("studio.team",), door, url)
+    base = url or "http://studio.team"
+    return TestClient(keeper, base_url=base, follow_redirects=False, client=(visitor, 5000))
 
 
 @pytest.fixture
@@ -57,9 +89,11 @@ def people(tmp_path: Path) -> People:
     return found
 
 
-def enter(client: TestClient, password: str = PASSWORD, *, goes_to: str = "/", origin: str = ""):  # type: ignore[no-untyped-def]
-    headers = {"Origin": origin or "http://studio.team"}
-    form = {"name": "Ana", "password": password, "next": goes_to}
+def enter(  # type: ignore[no-untyped-def]
+    client: TestClient, password: str = PASSWORD, *, goes_to: str = "/", origin: str = "", name: str = "Ana"
+):
+    headers = {"Origin": origin or str(client.base_url)}
+    form = {"name": name, "password": password, "next": goes_to}
     return client.post("/sign-in", data=form, headers=headers)
 
 
@@ -96,8 +130,12 @@ def test_who_signs_in_is_known_inside_and_cannot_pass_for_somebody_else(people: 
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=lax" in cookie and PASSWORD not in cookie
     assert client.get("/", headers={"X-Character-Person": "Bo"}).text == "inside as Ana"
+    for header in ("X-Character-Person", "x-character-person", "X-CHARACTER-PERSON"):
+        assert client.get("/", headers={header: "Ana"}).text == "inside as Ana"
     with client.websocket_connect("ws://studio.team/stream") as opened:
         assert opened.receive_text() == "inside"
+        opened.send_text("a click")
+        assert opened.receive_text() == "heard a click"
 
 
 def test_a_forged_or_outdated_cookie_opens_nothing(people: People) -> None:
@@ -123,7 +161,7 @@ def test_wrong_passwords_become_slow_and_the_right_one_is_not_heard_meanwhile(pe
 
 
 def test_passwords_sent_all_at_once_are_not_all_tried(people: People) -> None:
-    door = Doorkeeper(Starlette(routes=[]), ("studio.team",), people)
+    door = Doorkeeper(Starlette(routes=[]), ("studio.team",), ByPassword(people.settings))
 
     async def guess(client: httpx.AsyncClient, number: int) -> int:
         form = {"name": "Ana", "password": f"guess number {number}"}
@@ -156,39 +194,282 @@ def test_after_signing_in_nobody_is_led_to_another_site(path: str) -> None:
     assert led.startswith("/") and not led.startswith("//") and "\\" not in led and led.isprintable()
 
 
+ANA = Who("ana", "192.0.2.1")
+
+
 @given(st.lists(st.floats(0, 3600), max_size=40))
 def test_a_guesser_waits_at_most_five_minutes_and_a_quarter_of_an_hour_forgives(
     moments: list[float],
 ) -> None:
     attempts = Attempts()
     for moment in sorted(moments):
-        attempts.failed("ana", now=moment)
+        attempts.failed(ANA, now=moment)
     last = max(moments, default=0.0)
-    assert 0 <= attempts.wait_s("ana", now=last) <= LONGEST_WAIT_S
-    assert attempts.wait_s("ana", now=last + 901) == 0
+    assert 0 <= attempts.wait_s(ANA, now=last) <= LONGEST_WAIT_S
+    assert 0 <= attempts.pause_s(ANA, now=last) <= LONGEST_PAUSE_S
+    assert attempts.wait_s(ANA, now=last + 901) == 0
     if len(moments) < FREE:
-        assert attempts.wait_s("ana", now=last) == 0
+        assert attempts.wait_s(ANA, now=last) == 0
 
 
 @pytest.mark.parametrize(
     ("user", "enters"),
     [
         ({"email": "ana@team.org", "email_verified": True}, True),
-        ({"email": "Bo@Partner.org"}, True),
+        ({"email": "Bo@Partner.org", "email_verified": "true"}, True),
+        ({"email": "bo@partner.org"}, False),
         ({"email": "ana@team.org", "email_verified": False}, False),
-        ({"email": "ana@team.org.evil.example"}, False),
-        ({"email": "mallory@evil.example"}, False),
-        ({}, False),
+        ({"email": "ana@team.org", "email_verified": "false"}, False),
+        ({"email": "ana@team.org.evil.example", "email_verified": True}, False),
+        ({"email": "mallory@evil.example", "email_verified": True}, False),
+        ({"email": "@team.org", "email_verified": True}, False),
+        ({"email": "team.org", "email_verified": True}, False),
+        ({"email_verified": True}, False),
     ],
 )
 def test_only_allowed_and_verified_addresses_enter(user: dict[str, object], enters: bool) -> None:
     assert may_enter(user, {"allowed": ["@team.org", "bo@partner.org"]}) is enters
+    silent, told = "email_verified" not in user, {"allowed": ["@team.org", "bo@partner.org"]}
+    assert may_enter(user, told | {"unverified": True}) is (enters or silent)
 
 
 def test_an_address_that_others_can_reach_is_known_as_such() -> None:
-    assert all(map(stays_here, ["127.0.0.1", "::1", "localhost", "127.8.8.8"]))
-    assert not any(map(stays_here, [None, "", "0.0.0.0", "::", "192.168.1.4", "studio.team"]))
+    assert all(map(stays_here, ["127.0.0.1", "::1", "localhost", "127.8.8.8", "::ffff:127.0.0.1"]))
+    assert not any(
+        map(stays_here, [None, "", "0.0.0.0", "::", "192.168.1.4", "studio.team", "::ffff:8.8.8.8"])
+    )
     assert answers_to("STUDIO.team:8501", ("studio.team",)) and answers_to("[::1]:80", ("::1",))
+
+
+# ---- an open tab, once its person may not be there
+
+
+def sent_away(people: People, client: TestClient, change) -> list[str]:  # type: ignore[no-untyped-def]
+    """What an open tab's clicks lead to, before and after a change."""
+    with client.websocket_connect("ws://studio.team/stream") as tab:
+        said = [tab.receive_text()]
+        tab.send_text("a click")
+        said.append(tab.receive_text())
+        change()
+        tab.send_text("a click that starts a job")
+        said.append(tab.receive_text())
+        tab.send_text("another")
+    return said
+
+
+@pytest.mark.parametrize("how", ["password", "removed", "signed out"])
+def test_an_open_tab_hears_no_click_once_its_person_may_not_be_there(people: People, how: str) -> None:
+    client = studio_behind(people)
+    enter(client)
+
+    def change() -> None:
+        if how == "password":
+            people.change_password("Ana", "another long sentence")
+        elif how == "removed":
+            people.remove("Ana")
+        else:
+            assert client.get("/sign-out").status_code == 303
+
+    assert sent_away(people, client, change) == ["inside", "heard a click", "drawn anew"]
+
+
+def test_an_open_tab_that_nobody_touches_is_drawn_anew_by_itself(people: People) -> None:
+    may = iter([True, False])
+
+    async def silent() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing ever comes")
+
+    async def send(message: object) -> None:
+        raise AssertionError("nothing is sent")
+
+    watched = Watched(silent, send, lambda: next(may), every_s=0.01)  # type: ignore[arg-type]
+    assert asyncio.run(watched.hear())["bytes"] == draw_anew()
+
+
+def test_signing_out_ends_copies_of_the_cookie_too_but_no_other_sign_in(people: People) -> None:
+    client, other = studio_behind(people), studio_behind(people)
+    enter(client)
+    enter(other)
+    copied = client.cookies[COOKIE]
+    assert client.get("/sign-out", headers={"Sec-Fetch-Site": "cross-site"}).headers["location"] == "/"
+    assert client.get("/").status_code == 200
+    client.get("/sign-out")
+    assert client.get("/", headers={"Cookie": f"{COOKIE}={copied}"}).status_code == 401
+    assert other.get("/").status_code == 200
+
+
+def test_over_https_every_cookie_is_marked_for_it_and_no_neighbour_sets_one(
+    people: People,
+) -> None:
+    client = studio_behind(people, url="https://studio.team")
+    answer = enter(client)
+    for cookie in answer.headers.get_list("set-cookie"):
+        assert {"secure", "httponly", "samesite=lax"} <= {one.strip().lower() for one in cookie.split(";")}
+    assert client.cookies[f"__Host-{COOKIE}"] and client.get("/").text == "inside as Ana"
+    token = client.cookies[f"__Host-{COOKIE}"]
+    client.cookies.clear()
+    assert client.get("/", headers={"Cookie": f"{COOKIE}={token}"}).status_code == 401
+
+
+def test_each_sign_in_is_a_new_one(people: People) -> None:
+    client = studio_behind(people)
+    enter(client)
+    before = client.cookies[COOKIE]
+    enter(client)
+    assert client.cookies[COOKIE] != before
+
+
+# ---- guessing
+
+
+def test_another_spelling_of_a_name_is_no_further_try(people: People) -> None:
+    client = studio_behind(people)
+    spellings = ["Ana", "ANA", " ana ", "aNa", "\tAna", "Ana  "]
+    assert [enter(client, "wrong", name=name).status_code for name in spellings] == [401] * FREE + [429]
+
+
+def test_guesses_from_one_place_lock_out_nobody_else_there(people: People) -> None:
+    people.add("Bo", PASSWORD)
+    attempts = Attempts()
+    guesser = studio_behind(people, attempts=attempts)
+    for number in range(60):
+        enter(guesser, "wrong", name=f"nobody {number}")
+        enter(guesser, "wrong")
+    assert enter(studio_behind(people, attempts=attempts), name="Bo").status_code == 303
+    assert enter(studio_behind(people, attempts=attempts)).status_code == 429
+
+
+def test_many_places_are_no_way_around_the_limit_of_a_name(people: People) -> None:
+    attempts = Attempts()
+    heard = [
+        enter(studio_behind(people, visitor=f"192.0.2.{place}", attempts=attempts), "wrong").status_code
+        for place in range(FREE_ANYWHERE + 3)
+    ]
+    assert heard == [401] * FREE_ANYWHERE + [429] * 3
+
+
+def test_a_browser_that_was_in_before_gets_in_whatever_others_try(people: People) -> None:
+    attempts = Attempts()
+    known = studio_behind(people, attempts=attempts)
+    enter(known)
+    known.get("/sign-out")
+    for place in range(FREE_ANYWHERE + 3):
+        enter(studio_behind(people, visitor=f"192.0.2.{place}", attempts=attempts), "wrong")
+    assert enter(studio_behind(people, attempts=attempts)).status_code == 429
+    assert enter(known).status_code == 303
+    # That browser's own wrong ones count all the same, and so do those of a note that was made up.
+    assert [enter(known, "wrong").status_code for _ in range(FREE + 1)] == [401] * FREE + [429]
+    stranger = studio_behind(people, attempts=attempts)
+    stranger.cookies.set(KNOWN_COOKIE, known.cookies[KNOWN_COOKIE][:-2] + "xx")
+    assert enter(stranger).status_code == 429
+
+
+def test_a_known_browser_is_known_for_its_own_name_only(people: People) -> None:
+    people.add("Bo", "another long sentence")
+    attempts = Attempts()
+    known = studio_behind(people, attempts=attempts)
+    enter(known)
+    answers = [enter(known, "wrong", name="Bo").status_code for _ in range(FREE + 1)]
+    assert answers == [401] * FREE + [429]
+
+
+def test_where_a_visitor_comes_from() -> None:
+    assert place_of("2001:db8::1") == place_of("2001:db8::ffff:2") != place_of("2001:db8:0:1::1")
+    assert place_of("::ffff:192.0.2.7") == place_of("192.0.2.7") == "192.0.2.7"
+    assert place_of(None) == "" and place_of("no address") == "no address"
+
+
+# ---- one's own studio, and pages elsewhere
+
+
+@pytest.mark.parametrize("visitor", ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "testclient"])
+def test_a_studio_of_ones_own_answers_to_no_other_computer_however_it_listens(visitor: str) -> None:
+    client = studio_behind(None, visitor=visitor)
+    answer = client.get("/")
+    assert answer.status_code == 403 and "inside" not in answer.text
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("ws://studio.team/stream"):
+        pass
+
+
+@pytest.mark.parametrize("origin", ["http://studio.team:9", "http://localhost", "null", "http://[bad", ""])
+def test_a_page_elsewhere_opens_no_socket(people: People, origin: str) -> None:
+    client = studio_behind(people)
+    enter(client)
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect("ws://studio.team/stream", headers={"Origin": origin}),
+    ):
+        pass
+
+
+def test_the_address_that_people_type_is_no_page_elsewhere() -> None:
+    assert same_origin("https://studio.team", "10.0.0.4:8501", "https://studio.team")
+    assert not same_origin("https://evil.example", "10.0.0.4:8501", "https://studio.team")
+
+
+def test_no_page_elsewhere_can_show_the_studio_in_a_frame(people: People) -> None:
+    client = studio_behind(people)
+    for path in ("/", "/sign-in"):
+        headers = client.get(path).headers
+        assert headers["x-frame-options"] == "SAMEORIGIN" and headers["x-content-type-options"] == "nosniff"
+
+
+# ---- at an identity provider
+
+
+@pytest.fixture
+def provided(people: People) -> TestClient:
+    """A studio at whose provider Ana has signed in."""
+    people.save_oidc({"allowed": ["@team.org"], "admins": []})
+    keeper = Doorkeeper(app_inside(people.settings), ("studio.team",), ByProvider(people.settings))
+    client = TestClient(
+        keeper, base_url="http://studio.team", follow_redirects=False, client=("192.0.2.7", 5000)
+    )
+    who = {"email": "ana@team.org", "email_verified": True, "is_logged_in": True}
+    signed = create_signed_value(people.cookie_secret(), USER_COOKIE, json.dumps(who))
+    client.cookies.set(USER_COOKIE, signed.decode())
+    return client
+
+
+PRIVATE = ["/media/x.png", "/_stcore/upload_file/a/b", "/_stcore/metrics", "/_stcore/agent/interact"]
+
+
+def test_at_a_provider_a_stranger_gets_the_gate_and_no_file(provided: TestClient) -> None:
+    assert [provided.get(path).status_code for path in PRIVATE] == [200] * 4
+    provided.cookies.clear()
+    assert provided.get("/").status_code == 200
+    assert [provided.get(path).status_code for path in PRIVATE] == [401] * 4
+
+
+def test_at_a_provider_a_stranger_cannot_go_on_with_somebodys_tab(provided: TestClient) -> None:
+    wanted = ["streamlit", "token", "a-session-of-somebody"]
+    with provided.websocket_connect("ws://studio.team/stream", subprotocols=wanted) as tab:
+        assert "a-session-of-somebody" in tab.receive_text()
+    provided.cookies.clear()
+    with provided.websocket_connect("ws://studio.team/stream", subprotocols=wanted) as tab:
+        said = tab.receive_text()
+        assert "token" in said and "a-session-of-somebody" not in said
+        tab.send_text("a click on Sign in")
+        assert tab.receive_text() == "heard a click on Sign in"
+
+
+@pytest.mark.parametrize("how", ["off the list", "signed out"])
+def test_at_a_provider_an_open_tab_ends_with_its_persons_leave(
+    provided: TestClient, people: People, how: str
+) -> None:
+    with provided.websocket_connect("ws://studio.team/stream") as tab:
+        tab.receive_text()
+        tab.send_text("a click")
+        assert tab.receive_text() == "heard a click"
+        if how == "signed out":
+            provided.get("/auth/logout")
+        else:
+            people.save_oidc({"allowed": ["bo@team.org"], "admins": []})
+        tab.send_text("a click that starts a job")
+        with pytest.raises(WebSocketDisconnect):
+            tab.receive_text()
+    assert provided.get("/media/x.png").status_code == 401
 
 
 # ---- the real server
@@ -271,5 +552,10 @@ def test_a_shared_studio_opens_no_socket_for_a_stranger(tmp_path: Path, people: 
     for port in served(tmp_path, lambda port: streamlit_command(port, share), further):
         stream, origin = f"ws://127.0.0.1:{port}/_stcore/stream", f"http://127.0.0.1:{port}"
         assert not opens(stream, Origin=origin)
-        cookie = Doorkeeper(None, (), people)._let_in(people.all()[0], "/").headers["set-cookie"]  # type: ignore[arg-type]
-        assert opens(stream, Origin=origin, Cookie=cookie.partition(";")[0])
+        assert opens(stream, Origin=origin, Cookie=f"{COOKIE}={a_token(people)}")
+        assert not opens(stream, Origin="http://localhost:9", Cookie=f"{COOKIE}={a_token(people)}")
+
+
+def a_token(people: People) -> str:
+    """A sign-in of Ana's."""
+    return SignIns(people.settings).begin(people.all()[0])
