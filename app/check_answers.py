@@ -65,7 +65,7 @@ def draw_filters(about: About, rows: Sequence[dict], titles: dict[str, str]) -> 
         order = st.selectbox(
             "Order",
             ORDERS,
-            key=f"check:{about.kind}:order",
+            key=in_address(f"check:{about.kind}:order", ORDERS[0], options=ORDERS, name="order"),
             format_func=str.capitalize,
             width=180,
         )
@@ -89,13 +89,14 @@ def draw_group(about: About, groups: Sequence[str], titles: dict[str, str]) -> s
 def draw_speaker(about: About, rows: Sequence[dict]) -> str | None:
     """Who stands on the right; nothing to choose where there is one."""
     labels = compared_of(rows)
-    key = speaker_key(about)
-    if state.widget(key) not in labels:
-        state.fill(key, labels[0] if labels else None)
     if len(labels) < 2:
         return labels[0] if labels else None
     return st.selectbox(
-        "Against" if is_judged(rows) else "Beside it", labels, key=key, format_func=who, width=280
+        "Against" if is_judged(rows) else "Beside it",
+        labels,
+        key=in_address(speaker_key(about), labels[0], options=labels, name="beside"),
+        format_func=who,
+        width=280,
     )
 
 

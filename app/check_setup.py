@@ -16,6 +16,7 @@ from app.launch import active_job, launch
 from app.launch_options import cost_money, draw_limit
 from app.reads import library, settings
 from app.sidebar import title_of
+from app.state.limits import set_limit
 from app.widgets import plain
 from core.environments import find_environment
 from core.errors import CoreError
@@ -117,7 +118,7 @@ def draw_budget(choice: Choice, size: Size) -> None:
             key="check:sensible-limit",
             type="tertiary",
             icon=":material/savings:",
-            on_click=state.fill,
+            on_click=set_limit,
             args=(BUDGET, sensible),
         )
 

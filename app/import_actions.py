@@ -9,6 +9,7 @@ import streamlit as st
 from app import state
 from app.reads import library, settings
 from app.sidebar import title_of
+from app.state.typed import forget_typed
 from app.widgets import plain
 from core.cards import Proposals, proposed, read_card
 from core.cards.reading import biography, is_card
@@ -19,6 +20,7 @@ from core.store.proposals import ProposalShelf
 
 PAGE = "bring_in"
 PARAMETER = "bring"
+PASTED = "pasted"
 
 
 def shelf() -> ProposalShelf:
@@ -51,13 +53,13 @@ def take_file(data: bytes, filename: str) -> None:
 def take_text() -> None:
     """Read what was pasted; callback of the button beside the box."""
     state.complain(PAGE, None)
-    text = str(state.widget("pasted") or "")
+    text = str(state.widget(PASTED) or "")
     try:
         data = text.encode("utf-8", "replace")
         is_json = text.lstrip().startswith("{")
         card = read_card(data, "pasted.json") if is_json else biography(text, "character")
         _propose(proposed(card, "pasted text"))
-        state.clear("pasted")
+        forget_typed(PASTED, PAGE)
     except CoreError as error:
         state.complain(PAGE, str(error))
 

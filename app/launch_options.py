@@ -14,6 +14,7 @@ from app import state
 from app.commands import Flags
 from app.reads import settings
 from app.state.address import in_address, whole
+from app.state.limits import keep_limit
 from core.engines.routing import Routing
 from core.names import PROVIDERS, ModelName
 from core.stages.planning import Role
@@ -121,6 +122,8 @@ def draw_limit(key: str) -> None:
         icon=":material/attach_money:",
         width=160,
         persist_state="session",
+        on_change=keep_limit,
+        args=(key,),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -13,7 +14,9 @@ from app.pair_launch import PAGE, Engines
 from app.reads import settings
 from app.widgets import plain
 from core.errors import CoreError
-from core.stages.dpo_data import make_pairs
+from core.stages.dpo_data import dpo_path, make_pairs, sources_of
+from core.store.decisions import decisions_path
+from core.store.jsonl import read_json
 from core.store.runs import Run
 
 # Writing takes about a second for 2,000 pairs; more of them are written by a job.
@@ -28,9 +31,34 @@ def draw_products(run: Run, engines: Engines, kept: int) -> None:
         label = f"Write the {within('dpo-file')} ({kept:,} pairs)"
         if st.button(label, key="write-dpo", icon=":material/save:"):
             write(run, engines, kept)
-        written = state.written_file(run.id)
-        if written and written[1] == kept and Path(written[0]).exists():
-            draw_written(Path(written[0]))
+        path = written_of(run, engines, kept)
+        if path is not None:
+            draw_written(path)
+
+
+def written_of(run: Run, engines: Engines, kept: int) -> Path | None:
+    """The file of the pairs as they are kept now, whoever wrote it; None where there is none."""
+    try:
+        student = sources_of(run, engines.job()).student.slug
+        path = dpo_path(settings(), student, run.constitution().name)
+        about = manifest_of(str(path), path.with_suffix(".manifest.json").stat().st_mtime_ns)
+    except (CoreError, OSError):
+        return None
+    fits = (about["run"], about["kept"]) == (run.id, kept) and about["made_at"] >= decided_at(run)
+    return path if fits and path.exists() else None
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def manifest_of(path: str, mark: int) -> dict[str, Any]:
+    """Which pairs a training file was written from, and when. `mark` tells one writing from the next."""
+    about = read_json(Path(path).with_suffix(".manifest.json")) or {}
+    return {"run": about.get("run"), "kept": about.get("done"), "made_at": about.get("created", 0.0)}
+
+
+def decided_at(run: Run) -> float:
+    """When somebody decided about a pair of a run last; 0 where nobody did."""
+    path = decisions_path(run.folder)
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def draw_written(path: Path) -> None:
@@ -60,5 +88,4 @@ def write(run: Run, engines: Engines, kept: int) -> None:
     except CoreError as error:
         state.complain(PAGE, str(error))
         st.rerun()
-    state.set_written_file(run.id, result.files[0], kept)
     state.say_once(f"{result.train} pairs to train on, {result.validation} held out.")

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import state
 from app.pair_reads import Pairs
+from app.state.preferences import preference, set_preference
 from app.widgets import MARK, dressed_text, plain
 from core.diff import Span, differing_share, word_spans
 from core.pair_evidence import Leak, Sides, leaks, reasons
@@ -17,6 +18,7 @@ from core.store.lines import Row
 # From here on marks would cover nearly everything and tell nothing.
 MOSTLY_DIFFERENT = 0.6
 LONGEST_SHOWN = 20_000
+MARK_WORDS = "mark_words"
 WHOSE = {"teacher": "Teacher", "student": "Student", "person": "Written by hand"}
 LEAK = "background:rgba(214,69,65,.16);border-bottom:2px solid rgba(196,52,48,.85);border-radius:.15em"
 
@@ -25,7 +27,7 @@ def draw_sides(row: Row, rules: PairRules) -> None:
     """Chosen left, rejected right; words that the other lacks marked where that tells something."""
     texts = [(row[name] or "")[:LONGEST_SHOWN] for name in ("chosen", "rejected")]
     spans = [word_spans(texts[0], texts[1]), word_spans(texts[1], texts[0])]
-    marked = state.flag("mark-words", differing_share(spans[0]) < MOSTLY_DIFFERENT)
+    marked = preference(MARK_WORDS, differing_share(spans[0]) < MOSTLY_DIFFERENT)
     found = leaks(texts[0], row["text"], rules)
     left, right = st.columns(2, gap="large")
     for column, side, number in ((left, "chosen", 0), (right, "rejected", 1)):
@@ -46,7 +48,7 @@ def draw_sides(row: Row, rules: PairRules) -> None:
 
 def remember_marking() -> None:
     """Keep the person's wish about marks; for callbacks."""
-    state.set_flag("mark-words", bool(state.widget("mark")))
+    set_preference(MARK_WORDS, bool(state.widget("mark")))
 
 
 def draw_answer(spans: list[Span], found: list[Leak]) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from app import state
 from app.next_round import undo_added
 from app.reads import library
+from app.state.address import in_address
 from app.widgets import plain
 from app.wording import counted
 from core.constitution import Constitution, Trait
@@ -146,7 +147,10 @@ def dropped_of(name: str) -> list[Dropped]:
 
 def draw_dropped(dropped: list[Dropped]) -> None:
     """What was not kept, behind a toggle, reason by reason."""
-    if not dropped or not st.toggle(f"Show the {len(dropped):,} that were not kept", key="show-dropped"):
+    if not dropped:
+        return
+    key = in_address("show-dropped", False)
+    if not st.toggle(f"Show the {len(dropped):,} that were not kept", key=key):
         return
     reasons: dict[str, list[Dropped]] = defaultdict(list)
     for candidate in dropped:

@@ -19,6 +19,7 @@ from app.launch import active_job, launch
 from app.proposal_card import draw_proposal, draw_put_aside, draw_waiting, waiting
 from app.reads import settings
 from app.sidebar import title_of
+from app.state.address import in_address
 from app.state.person import person
 from app.widgets import command, plain, standing_complaint
 from app.writer import Writer, choose_writer
@@ -70,11 +71,11 @@ def draw_react(name: str, run: Run, row: ROW) -> None:
 
 
 def _draw_way(run: Run, row: ROW) -> Kind:
+    key = f"react-way:{run.id}:{row['id']}"
     chosen = st.segmented_control(
         "How you react",
         KINDS,
-        key=f"react-way:{run.id}:{row['id']}",
-        default="critique",
+        key=in_address(key, "critique", options=KINDS, name="react"),
         format_func=lambda kind: WAYS[kind],
         required=True,
         label_visibility="collapsed",

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import state
 from app.reads import library
+from app.state.typed import forget_typed, keep_typed, typed
 from core.constitution import check_name, slug_for
 from core.errors import CoreError
 
@@ -18,10 +19,22 @@ def open_character_page(name: str) -> None:
     state.request_page("views/traits.py")
 
 
+def new_name_key(copy_of: str | None) -> str:
+    """The widget of a new character's name."""
+    return f"new-name:{copy_of or ''}"
+
+
 def draw_new(label: str, copy_of: str | None = None) -> None:
     """A name and the button that makes the character."""
-    key = f"new-name:{copy_of or ''}"
-    name = st.text_input("Name", key=key, placeholder="for example: grumpy gardener", max_chars=64)
+    key = typed(new_name_key(copy_of))
+    name = st.text_input(
+        "Name",
+        key=key,
+        placeholder="for example: grumpy gardener",
+        max_chars=64,
+        on_change=keep_typed,
+        args=(key, PAGE),
+    )
     slug = slug_for(name) if name else ""
     if slug and slug != name:
         st.caption(f"It will be called {slug}.")
@@ -47,4 +60,5 @@ def make(name: str, copy_of: str | None) -> None:
     except CoreError as error:
         state.complain(PAGE, str(error))
         return
+    forget_typed(new_name_key(copy_of), PAGE)
     open_character_page(name)

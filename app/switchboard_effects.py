@@ -13,7 +13,7 @@ from app.launch_options import draw_budget, no_limit_without_price
 from app.play_job import draw_live, size_words
 from app.reads import run_of_character, settings
 from app.sidebar import title_of
-from app.state.address import in_address
+from app.state.address import in_address, whole
 from app.switchboard_choice import PAGE, Choice
 from app.widgets import answer_text, command, plain
 from core.diff import Span, word_spans
@@ -143,7 +143,10 @@ def draw_found(choice: Choice, kept: Boards) -> None:
     key = f"effects:which:{choice.constitution.name}"
     which = (
         st.selectbox(
-            "Measured so far", range(len(measured)), key=key, format_func=lambda i: measured[i].question
+            "Measured so far",
+            range(len(measured)),
+            key=in_address(key, 0, read=whole(0, len(measured) - 1), name="measured"),
+            format_func=lambda i: measured[i].question,
         )
         if len(measured) > 1
         else 0

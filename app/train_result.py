@@ -12,6 +12,7 @@ from app.job_card import dotted
 from app.job_charts import CONFIG, HEIGHT
 from app.reads import settings
 from app.sidebar import title_of
+from app.state.address import in_address
 from app.train_charts import COLOURS, MEASURES, Curve, curve_chart, measured, values_of
 from app.train_words import PRESETS, course
 from app.train_words import WHERE as PLACES
@@ -103,7 +104,7 @@ def draw_compare(others: Sequence[Training]) -> list[Training]:
     wanted = st.multiselect(
         "Compare with",
         list(by_id),
-        key=COMPARE,
+        key=in_address(COMPARE, [], options=list(by_id), name="beside"),
         format_func=lambda id: label_of(by_id[id]) if id in by_id else id,
         max_selections=len(COLOURS) - 1,
         placeholder="Earlier trainings",

@@ -6,9 +6,10 @@ import time
 
 import streamlit as st
 
-from app.import_actions import PAGE, chosen, open_one, shelf, take_file, take_text
+from app.import_actions import PAGE, PASTED, chosen, open_one, shelf, take_file, take_text
 from app.import_proposals import draw_proposals
 from app.sidebar import title_of
+from app.state.typed import keep_typed, typed
 from app.widgets import command, page_head, plain, standing_complaint
 from core.errors import CoreError
 
@@ -40,8 +41,10 @@ def beginning() -> None:
         st.subheader("Or paste", anchor=False)
         st.text_area(
             "What you know of the character",
-            key="pasted",
+            key=typed(PASTED),
             height=190,
+            on_change=keep_typed,
+            args=(PASTED, PAGE),
             placeholder="Mara Quill is a retired detective. She never trusts a smile, and …",
         )
         st.button("Read the text", key="read-text", icon=":material/menu_book:", on_click=take_text)
