@@ -19,6 +19,8 @@ NOT_YET = ":gray[:material/radio_button_unchecked:] Not yet"
 KINDS = {"dpo": "pairs", "sft": "its own words", "merged": "pairs and its own words", "trial": "a trial"}
 MOST_REASONS = 8
 CHECK = "the check of "
+# Checks whose technical name is no plain word.
+CHECKED = {"data": "the pairs", "prefill": "long talks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def _named(found: Lineage) -> list[tuple[str, Link[Any] | None]]:
     return [
         ("the pairs", found.pairs),
         ("the model", found.model),
-        *((f"{CHECK}{link.node.kind}", link) for link in found.checks),
+        *((f"{CHECK}{CHECKED.get(link.node.kind, link.node.kind)}", link) for link in found.checks),
         ("the report", found.report),
     ]
 
