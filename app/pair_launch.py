@@ -27,7 +27,7 @@ from app.reads import library, run_of_character
 from app.sidebar import title_of
 from app.state.address import in_address, whole
 from app.state.limits import set_limit
-from app.widgets import job_progress, plain
+from app.widgets import job_progress, plain, progress_line
 from app.wording import counted
 from core.errors import CoreError, SettingsError
 from core.names import ModelName, parse_model
@@ -265,6 +265,15 @@ def live(name: str, pairs: PairJob) -> None:
     run = run_of_character(library().load(name).constitution.run_id)
     for row in newest(run, pairs):
         st.caption(plain(f"{row.text[:90]} → {row.chosen[:140]}"))
+
+
+@st.fragment(run_every=1.0)
+def live_short(name: str) -> None:
+    """How far the running job is, beside the button that started it."""
+    job = active_job(f"{PAGE}:{name}")
+    if job is not None:
+        progress_line(job)
+        st.caption("The newest answers, and the button that stops it, are at the top of the page.")
 
 
 def newest(run: Run | None, job: PairJob) -> list[Preview]:

@@ -153,7 +153,7 @@ def download(label: str, path: Path, mime: str, *, primary: bool) -> None:
 def draw_preview(file: Path) -> None:
     """The report itself, in a frame of its own that can reach nothing of the studio."""
     key = f"{PAGE}:preview"
-    if not st.toggle("Read it here", key=in_address(key, False), persist_state="session"):
+    if not st.toggle("Read it here", key=in_address(key, True), persist_state="session"):
         return
     if file.stat().st_size > LARGEST_PREVIEW:
         st.caption("It is too large to show here; download it.")

@@ -11,7 +11,8 @@ from app.pair_launch import MODEL_HELP
 from app.state.address import in_address
 from app.switchboard_choice import MODEL, Choice, leave_out, preset, take_model, tick
 from app.widgets import plain
-from core.constitution import Exchange
+from app.wording import counted
+from core.constitution import Constitution, Exchange
 from core.store.switchboard import SIDES
 from core.switchboard import NO_EXCHANGES, Ticks, everything, exchange_id, without
 
@@ -24,13 +25,20 @@ def draw_ticks(choice: Choice) -> None:
     draw_presets(choice)
     whole = bool(state.widget(WHOLE))
     with st.container(border=True, gap="xsmall", key="switchboard-list"):
-        st.caption("Sentences")
+        st.caption(how_many(choice.constitution))
         for trait in choice.constitution.traits:
             draw_line(choice, trait.id, trait.trait if whole else beginning(trait.trait))
         if choice.constitution.exchanges:
             st.caption("Exchanges, shown to the teacher before your question")
         for exchange in choice.constitution.exchanges:
             draw_line(choice, exchange_id(exchange), exchange_line(exchange, whole=whole))
+
+
+def how_many(constitution: Constitution) -> str:
+    """How much there is to switch: what is further down is out of sight."""
+    exchanges = len(constitution.exchanges)
+    told = f", then {counted(exchanges, 'exchange')}" if exchanges else ""
+    return f"{counted(len(constitution.traits), 'sentence')}{told}; the answers stand below them"
 
 
 def draw_presets(choice: Choice) -> None:

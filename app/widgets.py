@@ -114,8 +114,8 @@ def stop_button(job: Job, page: str, help: str = "Finished work is kept.") -> No
     )
 
 
-def job_progress(job: Job, page: str) -> None:
-    """A running job: what it does, how far it is, and the button that stops it."""
+def progress_line(job: Job) -> None:
+    """What a running job does and how far it is, as a bar."""
     progress = job.progress
     done, planned = (progress.done, progress.planned) if progress else (0, 0)
     share = min(1.0, done / planned) if planned else 0.0
@@ -127,11 +127,16 @@ def job_progress(job: Job, page: str) -> None:
     }
     label = stage.get(progress.stage, progress.stage) if progress and progress.stage else "Starting"
     failed = f", {progress.failed} failed" if progress and progress.failed else ""
+    st.progress(share, text=f"{label}: {done} of {planned}{failed}" if planned else f"{label} …")
+
+
+def job_progress(job: Job, page: str) -> None:
+    """A running job: what it does, how far it is, and the button that stops it."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share, text=f"{label}: {done} of {planned}{failed}" if planned else f"{label} …")
+        progress_line(job)
         stop_button(job, page, "Finished answers are kept.")
-    if progress and progress.note:
-        st.caption(plain(progress.note))
+    if job.progress and job.progress.note:
+        st.caption(plain(job.progress.note))
 
 
 def next_step(label: str, page: str, caption: str) -> None:

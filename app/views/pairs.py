@@ -14,7 +14,7 @@ from app.pair_build import catching_up, draw_catching_up
 from app.pair_card import draw_pair
 from app.pair_export import draw_export
 from app.pair_filters import draw_filters, draw_reasons
-from app.pair_launch import PAGE, Engines, actions, choose_engines, live
+from app.pair_launch import PAGE, Engines, actions, choose_engines, live, live_short
 from app.pair_list import draw_list
 from app.pair_numbers import draw_numbers, draw_progress
 from app.pair_products import draw_products
@@ -88,7 +88,11 @@ def draw_everything(
         return []
     has = view is not None and view.totals.pairs > 0
     if has:
-        heading.subheader("Make more pairs", anchor=False)
+        with heading.container():
+            st.subheader("Make more pairs", anchor=False)
+            if running:
+                # The job itself stands at the top, out of sight of the button that started it.
+                live_short(name)
     if pairs is not None and catching_up(pairs, running=running):
         draw_catching_up(name, pairs, engines)
     # Also where the present version has no pairs yet: then the earlier ones are what a person looks for.

@@ -44,3 +44,30 @@ def test_an_exchange_is_edited_added_and_removed() -> None:
 
 def test_an_unknown_character_in_the_address_falls_back_to_one_that_exists() -> None:
     assert tab("traits", character="nobody").title[0].value == "Pirate"
+
+
+def switcher(app):  # type: ignore[no-untyped-def]
+    """The choice in the sidebar."""
+    return next(one for one in app.selectbox if one.label == "Character")
+
+
+def test_nobody_is_chosen_before_somebody_chooses() -> None:
+    app = tab("", "")
+    assert switcher(app).value is None
+    assert switcher(app).placeholder == "Nobody chosen yet"
+    switcher(app).set_value("humor").run()
+    assert (app.title[0].value, switcher(app).value) == ("Humor", "humor")
+
+
+def test_a_page_about_a_character_is_about_the_one_that_was_looked_at_last() -> None:
+    tab("traits", "humor")
+    assert switcher(tab("", "")).value == "humor"
+    assert switcher(tab("exchanges", "")).value == "humor"
+
+
+def test_while_a_new_character_is_described_no_other_one_stands_in_the_sidebar() -> None:
+    app = tab("draft", "pirate")
+    assert switcher(app).value is None
+    assert "A new one" in switcher(app).placeholder
+    switcher(app).set_value("humor").run()
+    assert app.title[0].value == "Humor"

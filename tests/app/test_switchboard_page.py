@@ -139,3 +139,9 @@ def test_a_broken_character_is_explained() -> None:
     path.write_text('{"name": "pirate"}')
     app = tab("switchboard")
     assert "pirate.json" in app.error[0].value.replace("\\", "")
+
+
+def test_the_list_says_how_much_there_is_to_switch() -> None:
+    pirate = library().load("pirate").constitution
+    text = words(tab("switchboard"))
+    assert f"{len(pirate.traits)} sentences, then {len(pirate.exchanges)} exchanges" in text
