@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.glossary import spoken
 from app.launch_quote import sentence_case
 from app.widgets import answer_text, plain
 from app.wording import counted
@@ -66,7 +67,7 @@ def draw_lights(lights: Sequence[Mapping[str, Any]]) -> None:
 
 def light_told(light: Mapping[str, Any]) -> str:
     """A light's name and its sentence."""
-    return f"**{light_name(light)}:** {plain(str(light.get('sentence') or ''))}"
+    return f"**{light_name(light)}:** {plain(spoken(str(light.get('sentence') or '')))}"
 
 
 def light_name(light: Mapping[str, Any]) -> str:
@@ -85,17 +86,19 @@ def draw_checks(checks: Sequence[Mapping[str, Any]]) -> None:
     if passed:
         names = ", ".join(str(check.get("name")) for check in passed)
         text = f":green[:material/check_circle: {counted(len(passed), 'check')} passed]: {plain(names)}."
-        st.markdown(text, help="\n".join(f"- {plain(str(check.get('sentence')))}" for check in passed))
+        st.markdown(
+            text, help="\n".join(f"- {plain(spoken(str(check.get('sentence'))))}" for check in passed)
+        )
 
 
 def draw_check(check: Mapping[str, Any]) -> None:
     """One finding: what, how much, what to do now, and pairs that show it."""
     with st.container(gap="xxsmall"):
         name = plain(str(check.get("name", "")).capitalize())
-        sentence = plain(str(check.get("sentence", "")))
+        sentence = plain(spoken(str(check.get("sentence", ""))))
         st.markdown(f"{STATUSES[str(check.get('status'))]} **{name}:** {sentence}")
         if check.get("advice"):
-            st.caption(plain(str(check["advice"])))
+            st.caption(plain(spoken(str(check["advice"]))))
         shown = [one for one in check.get("shown") or () if isinstance(one, Mapping)]
         if shown:
             with st.expander(counted(len(shown), "example"), icon=":material/visibility:"):

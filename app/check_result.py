@@ -18,7 +18,7 @@ from app.check_details import draw_details
 from app.check_kinds import About
 from app.check_reads import Kept, damaged_results, is_current, kept_results, label_of, rows_of
 from app.check_standing import draw_standing
-from app.glossary import name
+from app.glossary import name, spoken
 from app.job_card import dotted
 from app.job_figures import reason_in_words
 from app.launch_quote import sentence_case
@@ -73,7 +73,8 @@ def draw_headline(about: About, name: str, kept: Kept) -> None:
     result = present(Run(kept.folder.parents[2]), kept.result)
     with st.container(gap="xxsmall"):
         st.subheader(
-            plain(sentence_case(result.headline) or "Measured; no sentence came of it."), anchor=False
+            plain(spoken(sentence_case(result.headline)) or "Measured; no sentence came of it."),
+            anchor=False,
         )
         st.caption(dotted(facts(result)))
     if result.judge:
@@ -86,7 +87,7 @@ def draw_headline(about: About, name: str, kept: Kept) -> None:
     if not result.complete:
         why = ", ".join(f"{count} {missing_word(reason)}" for reason, count in result.missing.items())
         text = f"Incomplete: {why or 'some answers are missing'}. Measure again: only those are asked."
-        st.markdown(f":orange[:material/rule:] {plain(text)}")
+        st.markdown(f":orange[:material/rule:] {plain(spoken(text))}")
 
 
 def missing_word(reason: str) -> str:
@@ -117,7 +118,7 @@ def draw_method(about: About, kept: Kept) -> None:
     result = kept.result
     with st.expander("Method and caveats", icon=":material/straighten:"):
         for caveat in result.caveats:
-            st.markdown(f"- {plain(caveat)}")
+            st.markdown(f"- {plain(spoken(caveat))}")
         st.caption(plain(settings_words(result)))
     with st.expander("All numbers", icon=":material/table:"):
         st.dataframe(table_of(result.cells), hide_index=True, width="stretch")

@@ -84,6 +84,12 @@ def hovers(ids: Sequence[str], *, technical: bool = False) -> str:
 
 # How sentences of ours, written once for both kinds of reader, are said to the one who wants plain words.
 SAID = (
+    # Flags first: a word of theirs may stand further down.
+    ("--max-tokens", "“Longest answer”"),
+    ("--per-trait", "“Questions a trait”"),
+    ("--judge MODEL", "choose one under “Judge”"),
+    ("(--N)", "(“Comparisons”)"),
+    ("(--traits)", "(“Words”)"),
     ("DPO file", "training file"),
     ("tokens", "word pieces"),
     ("token", "word piece"),
@@ -96,7 +102,7 @@ def spoken(text: str, *, technical: bool) -> str:
     if technical:
         return text
     for exact, plainly in SAID:
-        text = re.sub(rf"\b{exact}\b", plainly, text)
+        text = re.sub(rf"(?<!\w){re.escape(exact)}(?!\w)", plainly, text)
     return text
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.cli.glossary import glossary
-from core.glossary import TERMS, hover, leaks, name, search, spoken
+from core.glossary import TERMS, hover, hovers, leaks, name, search, spoken
 
 # DESIGN's one vocabulary: none of these words may be missing.
 THE_STUDIOS_OWN = (
@@ -58,6 +58,21 @@ def test_a_sentence_of_ours_is_said_in_either_vocabulary() -> None:
     line = "about 23,377 tokens in; then press “Write the DPO file”"
     assert spoken(line, technical=True) == line
     assert leaks(spoken(line, technical=False)) == []
+
+
+def test_a_flag_in_advice_is_said_as_the_field_that_it_is() -> None:
+    advice = "Raise --max-tokens, or drop those pairs; let a judge read answers: --judge MODEL."
+    assert spoken(advice, technical=True) == advice
+    assert spoken(advice, technical=False) == (
+        "Raise “Longest answer”, or drop those pairs; let a judge read answers: choose one under “Judge”."
+    )
+
+
+def test_several_words_are_explained_one_under_the_other() -> None:
+    told = hovers(("teacher", "dpo"), technical=True)
+    assert told.splitlines()[0].startswith("**Teacher**: The model that plays")
+    assert "**DPO**: The student learns" in told
+    assert hovers(("trait",)) == hover("trait")
 
 
 def test_a_search_finds_a_word_by_either_name() -> None:
