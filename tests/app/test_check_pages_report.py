@@ -60,13 +60,14 @@ def test_the_file_can_be_taken_along_and_read_in_a_frame_that_reaches_nothing() 
     app = tab("report")
     labels = [one.proto.label for one in app.get("download_button")]
     assert labels == ["Download the page", "Download the numbers"]
-    app.toggle(key="report:preview").set_value(True).run()
     [frame] = app.get("iframe")
     assert frame.proto.src.startswith("data:text/html;charset=utf-8;base64,")
+    app.toggle(key="report:preview").set_value(False).run()
+    assert not app.get("iframe")
 
 
 def test_a_report_that_is_older_than_a_result_says_so() -> None:
     path = written()
     kept("traits")
     os.utime(path, (1e9, 1e9))
-    assert "Measured since then: Traits" in told(tab("report"))
+    assert "Measured since then: Trait scores" in told(tab("report"))
