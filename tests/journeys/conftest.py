@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import urllib.request
@@ -87,6 +88,19 @@ RESTS = """() => new Promise(tell => requestAnimationFrame(() => requestAnimatio
 def settled(page: Page) -> None:
     """Wait until no run of the page's script is under way or asked for: then every button hears its key."""
     page.wait_for_function(RESTS)
+
+
+def open_page(page: Page, name: str) -> None:
+    """Go to a page by its name in the sidebar, as a person does, and wait until it is drawn."""
+    settled(page)
+    # An icon may stand before the name, and is read as a word.
+    named = re.compile(rf"(^|\s){re.escape(name)}$")
+    link = page.get_by_test_id("stSidebar").get_by_role("link", name=named).first
+    path = link.evaluate("one => new URL(one.href).pathname")
+    link.click()
+    expect(page).to_have_url(re.compile(re.escape(path) + r"(\?|$)"))
+    expect(page.locator("h1").first).to_be_visible()
+    settled(page)
 
 
 def read(page: Page) -> None:
