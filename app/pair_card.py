@@ -27,8 +27,9 @@ from app.pair_decide import (
 from app.pair_reads import Pairs
 from app.pair_sides import draw_sides, draw_why
 from app.react import draw_react
+from app.state.address import in_address
 from app.state.person import person
-from app.state.review import shown_now
+from app.state.review import list_round, shown_now
 from app.widgets import plain
 from core.pair_edits import Decision, can_be, keeping
 from core.records import content_hash
@@ -37,6 +38,7 @@ from core.store.pair_index import View
 
 REASONS = ("not in character", "not helpful", "wrong", "too much", "unpleasant")
 LONGEST_EDITED = 100_000
+SIDES = ("teacher", "student")
 VERDICTS = {"keep": "Kept", "swap": "Swapped", "edit": "Edited"}
 HELP = """\
 ← → previous, next  
@@ -61,9 +63,9 @@ def draw_pair(name: str, pairs: Pairs, view: View, wished: str) -> str:
     around = view.ids(max(0, place - 1), place + 2)
     before = around[0] if place else row["id"]
     after = around[-1] if place < len(view) - 1 else row["id"]
-    drawn = Drawn(
-        pairs.run, row["id"], after, f"{row['id']}-{content_hash([row['id'], view.revision])[:8]}"
-    )
+    # Whoever takes something back and decides again decides anew.
+    mark = content_hash([row["id"], view.revision, list_round()])[:8]
+    drawn = Drawn(pairs.run, row["id"], after, f"{row['id']}-{mark}")
     with st.container(border=True, key="pair"):
         draw_arrows(drawn, view, place, before)
         draw_verdicts(drawn, row)
@@ -232,11 +234,10 @@ def draw_editor(drawn: Drawn, row: Row) -> None:
     rejects = f"rejects:{drawn.pair}"
     st.segmented_control(
         "It is better than",
-        ["teacher", "student"],
+        SIDES,
         format_func={"teacher": "the teacher's answer", "student": "the student's answer"}.get,
-        default="teacher",
         required=True,
-        key=rejects,
+        key=in_address(rejects, SIDES[0], options=SIDES, name=f"better-than-{drawn.pair}"),
     )
     with st.container(horizontal=True):
         st.button(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import streamlit as st
 
@@ -12,10 +12,13 @@ from app.pair_address import put, show_pair
 from app.reads import settings
 from app.state.person import person
 from app.state.preferences import preference, set_preference
-from app.state.review import next_list_round, pop_act, remember_act, was_read
+from app.state.review import acts_of, next_list_round, pop_act, remember_act, was_read
 from core.errors import CoreError
 from core.pair_edits import Decision, Side
-from core.store.decisions import decide, decide_many, undo, undo_last
+from core.records import content_hash
+from core.stages.reviewing import Review, Saying
+from core.store.decisions import Undone, decide, undo, undo_last
+from core.store.pair_index import View
 from core.store.runs import Run
 from core.store.typed import Typed
 
@@ -45,7 +48,9 @@ def settle(drawn: Drawn, word: Decision) -> None:
 def write(drawn: Drawn, word: Decision) -> bool:
     """Keep a decision; False when that failed, which the page then says."""
     try:
-        act = decide(drawn.run.folder, word, batch=f"{drawn.batch}-{word.verdict}")
+        # Named after all that it says: what another tab or person says of this pair is no second press.
+        name = f"{drawn.batch}-{content_hash(asdict(word))[:8]}"
+        act = decide(drawn.run.folder, word, batch=name)
     except CoreError as error:
         state.complain(PAGE, str(error))
         return False
@@ -80,10 +85,18 @@ def take_back(run: Run) -> None:
         state.complain(PAGE, str(error))
         return
     next_list_round()
-    if not done.restored:
-        state.say_once("There is nothing to take back.", ":material/info:")
-    else:
-        state.say_once(f"Taken back: {done.restored:,} as before.", ":material/undo:")
+    state.say_once(*told_undone(done))
+
+
+def told_undone(done: Undone) -> tuple[str, str]:
+    """What an undo did as a sentence, and its sign."""
+    since = "somebody has decided about it since" if done.stayed == 1 else "somebody has decided since"
+    if done.restored:
+        stays = f" {done.stayed:,} stay{'s' if done.stayed == 1 else ''}: {since}." if done.stayed else ""
+        return f"Taken back: {done.restored:,} as before.{stays}", ":material/undo:"
+    if done.stayed:
+        return f"Not taken back: {since}.", ":material/info:"
+    return "There is nothing to take back.", ":material/info:"
 
 
 def show_pair_of(act: str) -> None:
@@ -94,17 +107,22 @@ def show_pair_of(act: str) -> None:
     show_pair(pair)
 
 
-def decide_all(run: Run, words: Sequence[Decision], batch: str) -> None:
-    """Decide about many pairs at once, as one act with one undo; for callbacks."""
+def decide_all(review: Review, view: View, numbers: Sequence[int], saying: Saying, batch: str) -> None:
+    """Decide about many pairs of a view at once, as one act with one undo; for callbacks."""
+    if batch in acts_of(review.run.id):
+        return  # pressed twice
     try:
-        act = decide_many(run.folder, words, batch=batch)
+        done = review.decide_alike(view, numbers, saying, batch=batch)
     except CoreError as error:
         state.complain(PAGE, str(error))
         return
     state.complain(PAGE, None)
-    remember_act(run.id, act)
     next_list_round()
-    state.say_once(f"{len(words):,} decided. Undo takes all of them back.", ":material/done_all:")
+    if done.decided:
+        remember_act(review.run.id, done.act)
+    stay = f" {done.stayed:,} stay as they are: they changed since they were shown." if done.stayed else ""
+    undo_too = " Undo takes all of them back." if done.decided else ""
+    state.say_once(f"{done.decided:,} decided.{stay}{undo_too}", ":material/done_all:")
 
 
 # ---- editing

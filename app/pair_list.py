@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import streamlit as st
 
@@ -14,10 +16,10 @@ from app.pair_reads import Pairs
 from app.pair_sides import visible
 from app.state.person import person
 from app.state.review import list_round
-from core.pair_edits import Decision, Verdict
+from core.pair_edits import Verdict
 from core.pair_filter import PairFilter
 from core.records import content_hash
-from core.stages.reviewing import Review
+from core.stages.reviewing import Review, Saying
 from core.store.pair_index import LARGEST_PAGE, Preview, View
 
 CELL = 140
@@ -30,7 +32,7 @@ def draw_list(pairs: Pairs, view: View, wanted: PairFilter) -> None:
     rows = view.page(number - 1)
     ticked = state.widget(table_key(view, wanted, number)) or {}
     places = [place for place in (ticked.get("selection") or {}).get("rows", []) if place < len(rows)]
-    draw_bulk(pairs, view, [rows[place].id for place in places], number)
+    draw_bulk(pairs, view, [rows[place].id for place in places], wanted)
     st.dataframe(
         [cells(row) for row in rows],
         hide_index=True,
@@ -40,7 +42,7 @@ def draw_list(pairs: Pairs, view: View, wanted: PairFilter) -> None:
         selection_mode="multi-row",
         column_config={
             "Prompt": st.column_config.TextColumn(width="medium"),
-            "State": st.column_config.TextColumn(width="small"),
+            "State": st.column_config.TextColumn(width=170),
             "Chosen": st.column_config.TextColumn(width="medium"),
             "Rejected": st.column_config.TextColumn(width="medium"),
             "Length": st.column_config.NumberColumn(help="Words in chosen for each in rejected."),
@@ -81,12 +83,12 @@ def stands(row: Preview) -> str:
     return f"{said} by {row.reviewer or 'you'}" if said else "Kept by the checks"
 
 
-def draw_bulk(pairs: Pairs, view: View, ticked: Sequence[str], number: int) -> None:
+def draw_bulk(pairs: Pairs, view: View, ticked: Sequence[str], wanted: PairFilter) -> None:
     """What can be done to the ticked ones, or to all that fit."""
     some = bool(ticked)
     count = len(ticked) if some else len(view)
     which = f"{count:,} ticked" if some else f"all {count:,}"
-    batch = f"bulk-{content_hash([list(ticked), view.revision, len(view), list_round()])[:12]}"
+    drawn = [list(ticked), asdict(wanted), view.revision, list_round()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for label, verdict, icon in (
             ("Keep", "keep", "check"),
@@ -99,7 +101,7 @@ def draw_bulk(pairs: Pairs, view: View, ticked: Sequence[str], number: int) -> N
                 icon=f":material/{icon}:",
                 type="secondary" if verdict != "undecided" else "tertiary",
                 on_click=decide_many_of,
-                args=(pairs, view, tuple(ticked), verdict, f"{batch}-{verdict}"),
+                args=(pairs, view, tuple(ticked), verdict, drawn),
             )
         st.selectbox(
             "Why dropped",
@@ -135,13 +137,17 @@ def draw_bulk(pairs: Pairs, view: View, ticked: Sequence[str], number: int) -> N
     )
 
 
-def decide_many_of(pairs: Pairs, view: View, ticked: Sequence[str], verdict: Verdict, batch: str) -> None:
+def decide_many_of(
+    pairs: Pairs, view: View, ticked: Sequence[str], verdict: Verdict, drawn: Sequence[Any]
+) -> None:
     """Decide about the pairs that the button was drawn with; for callbacks."""
     reason = (state.widget("bulk:reason") or "") if verdict == "drop" else ""
     places = [view.position(pair) for pair in ticked]
     numbers = [view.at(place) for place in places if place is not None] if ticked else view.places.tolist()
-    words: list[Decision] = Review(pairs.run, pairs.index).words(numbers, verdict, reason, person())
-    decide_all(pairs.run, words, batch)
+    saying = Saying(verdict, reason, person())
+    # Two people who press alike act twice, and so does one who presses under another filter.
+    batch = f"bulk-{content_hash([*drawn, asdict(saying)])[:12]}"
+    decide_all(Review(pairs.run, pairs.index), view, numbers, saying, batch)
 
 
 def draw_pages(number: int, pages: int, total: int) -> None:

@@ -24,6 +24,7 @@ Row = dict[str, Any]
 _FIELDS = tuple(one.name for one in fields(Decision))
 _PLAIN = asdict(Decision("", "undecided"))
 NOBODY = ""
+TICK = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,12 @@ class Progress:
         return dict(Counter(one.reviewer for one in self.standing).most_common())
 
 
-def stamped(decisions: Iterable[Decision], now: float) -> tuple[Decision, ...]:
-    """The decisions, each with a time: `now` where it has none."""
-    return tuple(one if one.at else replace(one, at=now) for one in decisions)
+def stamped(
+    decisions: Iterable[Decision], now: float, dated: Mapping[str, float] | None = None
+) -> tuple[Decision, ...]:
+    """The decisions, each with a time: `now` where it has none, or just after the word in `dated`.
+
+    `dated` holds, by pair, the times of words said before that a wrong clock has put after `now`.
+    """
+    times = {pair: at + TICK for pair, at in (dated or {}).items() if at >= now}
+    return tuple(one if one.at else replace(one, at=times.get(one.pair, now)) for one in decisions)

@@ -29,19 +29,19 @@ def was_read(pair: str) -> bool:
     return not early
 
 
-def last_act(run: str) -> list[str]:
+def acts_of(run: str) -> list[str]:
     """The acts of this tab on a run that can be taken back, the latest last."""
     return recall(f"review:acts:{run}", [])
 
 
 def remember_act(run: str, act: str) -> None:
     """Keep an act for undo."""
-    remember(f"review:acts:{run}", [*last_act(run)[-200:], act])
+    remember(f"review:acts:{run}", [*acts_of(run)[-200:], act])
 
 
 def pop_act(run: str) -> str | None:
     """Take the latest act of this tab, or None."""
-    acts = last_act(run)
+    acts = acts_of(run)
     remember(f"review:acts:{run}", acts[:-1])
     return acts[-1] if acts else None
 

@@ -80,7 +80,7 @@ decide_options = stacked(
 def review(name: str, run_id: str | None, data: Path | None, as_json: bool, **flags: Any) -> None:
     """List a character's pairs, or decide about some. `character dpo-data` then writes the file anew."""
     # The index brings numpy, which no other verb should wait for.
-    from core.stages.reviewing import open_review
+    from core.stages.reviewing import Saying, open_review
 
     settings = load_settings(data=data)
     job = PairJob(teacher=model_label(flags["teacher"]), student=model_label(flags["student"]))
@@ -89,8 +89,8 @@ def review(name: str, run_id: str | None, data: Path | None, as_json: bool, **fl
     if flags["undo_last"]:
         review_deciding.undo_last_act(found, flags["reviewer"], as_json=as_json)
     elif flags["bulk"]:
-        words = (cast(Verdict, flags["bulk"]), flags["reason"], flags["reviewer"])
-        review_deciding.decide_alike(found, wanted, words, dry_run=flags["dry_run"], as_json=as_json)
+        saying = Saying(cast(Verdict, flags["bulk"]), flags["reason"], flags["reviewer"])
+        review_deciding.decide_alike(found, wanted, saying, dry_run=flags["dry_run"], as_json=as_json)
     elif any(flags[word] for word in ("keep", "drop", "swap", "edit", "undo")):
         review_deciding.decide_by_id(found, flags, as_json=as_json)
     elif flags["dry_run"] or flags["text"] is not None or flags["text_file"]:

@@ -16,7 +16,7 @@ from core.store.decisions import Undone, decide_many, undo_last
 from core.store.jsonl import Row
 
 if TYPE_CHECKING:
-    from core.stages.reviewing import Review
+    from core.stages.reviewing import Review, Saying
 
 BY_ID: tuple[tuple[str, Verdict], ...] = (
     ("keep", "keep"),
@@ -105,29 +105,32 @@ def edited_text(before: str) -> str | None:
 def decide_alike(
     review: Review,
     wanted: PairFilter,
-    words: tuple[Verdict, str, str],
+    saying: Saying,
     *,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """One verdict about every pair that the filters show, as one act: `words` are verdict, reason, who."""
-    numbers = review.find(wanted)
-    if dry_run or not numbers:
+    """One verdict about every pair that the filters show, as one act."""
+    view = review.index.view(wanted)
+    if dry_run or not len(view):
         if as_json:
-            say_json(review, found=len(numbers), decided=0)
+            say_json(review, found=len(view), decided=0)
         else:
-            say(f"{len(numbers):,} pairs fit; none was decided.")
+            say(f"{len(view):,} pairs fit; none was decided.")
         return
-    said = review.words(numbers, *words)
-    _told(review, said, decide_many(review.folder, said), as_json=as_json)
+    done = review.decide_alike(view, view.places.tolist(), saying)
+    _told(review, list(done.words), done.act, stayed=done.stayed, as_json=as_json)
 
 
-def _told(review: Review, words: list[Decision], batch: str, *, as_json: bool) -> None:
+def _told(review: Review, words: list[Decision], batch: str, *, stayed: int = 0, as_json: bool) -> None:
     name = review.run.constitution().name
     if as_json:
-        say_json(review, decided=len(words), batch=batch)
+        say_json(review, decided=len(words) - stayed, batch=batch)
         return
-    say(f"Decided about {len(words):,} pair{'' if len(words) == 1 else 's'}.")
+    decided = len(words) - stayed
+    say(f"Decided about {decided:,} pair{'' if decided == 1 else 's'}.")
+    if stayed:
+        say(f"{stayed:,} stay as they are: they changed meanwhile.")
     say(f"Take it back: character review {name} --undo-last")
     say(f"Write the file anew: character dpo-data --constitution {name}")
     review.refresh()

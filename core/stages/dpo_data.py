@@ -258,13 +258,15 @@ def make_pairs(run: Run, settings: Settings, job: PairJob) -> Funnel:
     constitution = run.constitution()
     count, lengths = token_counter(sources, settings)
     with run.locked("pairs"):
+        # Counted first: what is decided from here on may be missing in the files.
+        acts = len(read_log(run.folder).acts)
         rows = pair_rows(run, sources, job, count, removed_prompts(run, settings))
         funnel = _funnel(rows, sources, lengths)
         pairs_path = pairs_file(run, sources)
         write_atomic(pairs_path, b"".join(seal(row) for row in rows))
         if not funnel.kept:
             raise RunError(_nothing_left(funnel))
-        _write_products(run, settings, constitution, rows, sources, job, funnel)
+        _write_products(run, settings, constitution, rows, sources, job, funnel, acts)
         funnel.files.append(str(pairs_path))
         funnel.files.append(str(write_distillation(run, settings, sources)))
     return funnel
@@ -317,6 +319,7 @@ def _write_products(
     sources: Sources,
     job: PairJob,
     funnel: Funnel,
+    acts: int,
 ) -> None:
     target = dpo_path(settings, sources.student.slug, constitution.name)
     manifest_path = target.with_suffix(".manifest.json")
@@ -341,6 +344,7 @@ def _write_products(
             "created": time.time(),
             "max_length": job.max_length,
             "seed": job.seed,
+            "acts": acts,
             "carried": carried,
             "pairs": [row["id"] for row in train],
             "sha256": hashes,

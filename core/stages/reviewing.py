@@ -1,8 +1,8 @@
 """A review of a run's pairs: found by the page's own filters, decided one by one or all at once.
 
     review = open_review(Scope("pirate"), PairJob(), settings)
-    numbers = review.find(PairFilter(trait="pictures", show="undecided"))    in the plan's order
-    decide_many(review.folder, review.words(numbers, "drop", "dull", "Ann"))  one act, one undo
+    view = review.index.view(PairFilter(trait="pictures", show="undecided"))
+    review.decide_alike(view, view.places, Saying("drop", "dull", "Ann"))    one act, one undo
 
 The pairs come from the index beside the pair file, so that a hundred thousand are listed at once.
 """
@@ -23,14 +23,33 @@ from core.settings import Settings
 from core.stages.dpo_data import PairJob, sources_of
 from core.stages.pair_indexing import index_of
 from core.stages.prepare import Scope, existing_run, load_character
-from core.store.decisions import read_log
+from core.store.decisions import decide_as_seen, read_log
 from core.store.lines import Row
-from core.store.pair_index import PairIndex, Preview
+from core.store.pair_index import PairIndex, Preview, View
 from core.store.runs import Run
 
 # One refresh works for about so long; all of them together until everything is taken in.
 SLICE_S = 2.0
 SOME = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What is said about many pairs at once: the verdict, why, and who says it."""
+
+    verdict: Verdict
+    reason: str = ""
+    reviewer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What came of one verdict about many pairs: the act's name, what was said, how many heard it."""
+
+    act: str
+    words: tuple[Decision, ...]
+    decided: int
+    stayed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +79,40 @@ class Review:
             yield from self.index.previews(list(numbers[start : start + SOME]))
 
     def rows(self, numbers: Sequence[int]) -> Iterator[Row]:
-        """These pairs in full."""
-        return (row for n in numbers if (row := self.index.row(n)) is not None)
+        """These pairs in full. Raises RunError where their files are written anew meanwhile."""
+        return (self._row(n) for n in numbers)
+
+    def _row(self, n: int) -> Row:
+        row = self.index.row(n)
+        if row is None:
+            raise RunError(
+                f"The answers of run {self.run.id} are being written anew; try again in a moment."
+            )
+        return row
 
     def row_of(self, pair: str) -> Row:
         """A pair by its id. Raises RunError for one that the run does not have."""
         numbers = self.index.numbers_of(pair)
-        row = self.index.row(numbers[0]) if numbers else None
-        if row is None:
+        if not numbers:
             raise RunError(
                 f"Run {self.run.id} has no pair {pair}; list them: "
                 f"character review {self.run.constitution().name}"
             )
-        return row
+        return self._row(numbers[0])
 
-    def words(
-        self, numbers: Sequence[int], verdict: Verdict, reason: str = "", reviewer: str = ""
-    ) -> list[Decision]:
-        """One verdict about many pairs; "keep" leaves edits and swaps what they are."""
-        found: list[Decision] = []
-        for n, pair, before in self.index.standing(numbers):
-            row = self.index.row(n) if verdict == "keep" and before in ("edit", "swap") else None
-            found.append(keeping(row, reviewer) if row else Decision(pair, verdict, reason, reviewer))
-        return found
+    def decide_alike(self, view: View, numbers: Sequence[int], saying: Saying, *, batch: str = "") -> Alike:
+        """One verdict about rows of a view, as one act; what changed since the view was made stays.
+
+        "keep" leaves edits and swaps what they are. Raises RunError as `decide_many` does.
+        """
+        words: list[Decision] = []
+        for n, pair, before in view.standing(numbers):
+            row = self._row(n) if saying.verdict == "keep" and before in ("edit", "swap") else None
+            word = Decision(pair, saying.verdict, saying.reason, saying.reviewer)
+            words.append(keeping(row, saying.reviewer) if row else word)
+        act, stayed = decide_as_seen(self.folder, words, view.heard, batch=batch)
+        decided = len(words) - stayed
+        return Alike(act, tuple(words), decided, len(numbers) - decided)
 
     def log(self) -> DecisionLog:
         """Everything that was decided in this run's folder."""

@@ -33,6 +33,7 @@ __all__ = [
     "Verdict",
     "changes",
     "decide",
+    "decide_as_seen",
     "decide_many",
     "decided_since",
     "decisions",
@@ -70,18 +71,60 @@ def decide_many(folder: Path, decisions: Iterable[Decision], *, batch: str = "")
     A `batch` that the file knows already changes nothing: pressing twice is pressing once. No decisions
     write nothing. Raises RunError as `decide` does, with every problem named, and nothing is written.
     """
-    listed = stamped(decisions, time.time())
+    listed, batch = _fit(folder, decisions), batch or new_batch()
+    if listed:
+        with _writing(folder):
+            if not _knows(folder, batch):
+                _append(folder, _act(batch, listed))
+    return batch
+
+
+def _fit(folder: Path, decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """The decisions, each with a time. Raises RunError with everything that is wrong with them."""
+    now = time.time()
+    listed = stamped(decisions, now, _dated_after(folder, now))
     problems = [
         f"{one.pair}: {why}" if len(listed) > 1 else why for one in listed if (why := problem_of(one))
     ]
     if problems:
         raise RunError("Nothing was decided. " + " ".join(problems[:20]))
-    batch = batch or new_batch()
-    if listed:
-        with _writing(folder):
-            if not _knows(folder, batch):
-                _append(folder, Act(batch, listed, "", listed[0].reviewer, listed[0].at))
-    return batch
+    return listed
+
+
+def _dated_after(folder: Path, now: float) -> dict[str, float]:
+    """By pair, what the runs beside this one say at a time after `now`: their clock ran ahead.
+
+    Of the words of several runs the latest counts, so a word of today must not stand before those.
+    """
+    found: dict[str, float] = {}
+    for path in folder.parent.glob("*/decisions.jsonl"):
+        if path.parent != folder and path.stat().st_mtime > now:
+            for pair, word in read_log(path.parent).last_words().items():
+                found[pair] = max(word.at, found.get(pair, 0.0))
+    return found
+
+
+def _act(batch: str, listed: tuple[Decision, ...]) -> Act:
+    return Act(batch, listed, "", listed[0].reviewer, listed[0].at)
+
+
+def decide_as_seen(
+    folder: Path, decisions: Iterable[Decision], heard: int, *, batch: str = ""
+) -> tuple[str, int]:
+    """`decide_many` for pairs as somebody saw them when the file had `heard` bytes: those that anybody has
+    decided about since stay as they are. Returns the act's name, and how many of the pairs stayed.
+
+    Raises RunError as `decide_many` does.
+    """
+    listed, batch = _fit(folder, decisions), batch or new_batch()
+    with _writing(folder):
+        if not listed or _knows(folder, batch):
+            return batch, 0
+        newer = changes(folder, heard).words
+        left = tuple(one for one in listed if one.pair not in newer)
+        if left:
+            _append(folder, _act(batch, left))
+    return batch, len(listed) - len(left)
 
 
 def undo(folder: Path, batch: str, reviewer: str = "") -> Undone:
@@ -177,10 +220,15 @@ def decisions(folder: Path) -> dict[str, Decision]:
     return read_log(folder).standing()
 
 
-def decided_since(folder: Path, when: float) -> int:
-    """How many pairs were decided about, or undone, after `when` (seconds since 1970)."""
-    acts = read_log(folder).acts.values()
-    return len({one.pair for act in acts if act.when > when for one in act.decisions})
+def decided_since(folder: Path, when: float, known: int | None = None) -> int:
+    """How many pairs were decided about, or undone, after the first `known` acts.
+
+    Where nobody counted the acts, after `when` (seconds since 1970), as far as clocks can be trusted.
+    """
+    acts = list(read_log(folder).acts.values())
+    counted = known is not None and known <= len(acts)
+    later = acts[known:] if counted else [act for act in acts if act.when > when]
+    return len({one.pair for act in later for one in act.decisions})
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from core.store.pair_index_build import Slice
 from core.store.pair_index_columns import Columns, Mask
 from core.store.pair_index_files import row_at
 from core.store.pair_index_parts import STUDENT, TEACHER, Inputs, Judge, State, place_of, standing
-from core.store.pair_index_tables import WAITING, connect, remove, trouble
+from core.store.pair_index_tables import WAITING, connect, is_of_the_disk, remove, trouble
 from core.store.pair_index_view import LARGEST_PAGE, Preview, View
 
 __all__ = ["LARGEST_PAGE", "Inputs", "Judge", "PairIndex", "Preview", "State", "View", "remove"]
@@ -113,12 +113,12 @@ class PairIndex:
             db = self._connection()
             try:
                 yield db
-            except sqlite3.OperationalError as error:
-                self._close()
-                raise trouble(self.path, error) from error
             except sqlite3.DatabaseError as error:
+                inode = self._inode
                 self._close()
-                remove(self.path)
+                # One that another process has made anew meanwhile is not ours to delete.
+                if not is_of_the_disk(error) and _inode(self.path) == inode:
+                    remove(self.path)
                 raise trouble(self.path, error) from error
 
     def _connection(self) -> sqlite3.Connection:
@@ -156,9 +156,16 @@ class PairIndex:
             columns = self._columns
             places = np.flatnonzero(columns.mask(wanted, found))
             revision = (columns.epoch, columns.rev)
-            view = View(self, places, columns.counts(wanted, found), columns.totals(), revision)
+            heard = self._heard(db)
+            view = View(self, places, columns.counts(wanted, found), columns.totals(), revision, heard)
             _keep(self._views, wanted, view)
             return view
+
+    def _heard(self, db: sqlite3.Connection) -> int:
+        """How many bytes of the run's own decisions are taken in."""
+        own = f"/{self.inputs.folders[-1]}" if self.inputs.folders else ""
+        found = db.execute("SELECT offset FROM files WHERE name = ?", (own,)).fetchone()
+        return found[0] if found else 0
 
     def _follow(self, db: sqlite3.Connection) -> None:
         epoch, rev = self._columns.epoch, self._columns.rev
@@ -210,14 +217,25 @@ class PairIndex:
         """The ids of some rows, in their order."""
         return [pair for _, pair, _ in self.standing(numbers)]
 
-    def standing(self, numbers: Sequence[int]) -> list[tuple[int, str, str | None]]:
-        """Number, id and standing verdict of some rows, in their order; what is no row is left out."""
+    def standing(
+        self, numbers: Sequence[int], seen: tuple[str, int] | None = None
+    ) -> list[tuple[int, str, str | None]]:
+        """Number, id and standing verdict of some rows, in their order; what is no row is left out.
+
+        With `seen`, a view's revision, so is what was judged or decided anew since.
+        """
         found: dict[int, tuple[int, str, str | None]] = {}
         with self._using() as db:
+            epoch = (db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone() or ("0",))[0]
+            if seen is not None and seen[0] != epoch:
+                return []
+            latest = seen[1] if seen else 1 << 62
             for start in range(0, len(numbers), 500):
                 some = numbers[start : start + 500]
                 marks = ",".join("?" * len(some))
-                rows = db.execute(f"SELECT n, id, decision FROM pairs WHERE n IN ({marks})", some)
+                rows = db.execute(
+                    f"SELECT n, id, decision FROM pairs WHERE n IN ({marks}) AND rev <= ?", (*some, latest)
+                )
                 found |= {row[0]: row for row in rows}
         return [found[n] for n in numbers if n in found]
 
@@ -232,7 +250,11 @@ class PairIndex:
         return int(earlier[0]) if len(earlier) else None
 
     def row(self, n: int) -> Row | None:
-        """A pair in full, as `pair_rows` gives it; None for a number that is none."""
+        """A pair in full, as `pair_rows` gives it; None for a number that is none.
+
+        None as well while an answer that was judged stands no more where it was read: its file has been
+        written anew since, and the next `refresh` finds it again.
+        """
         with self._using() as db:
             found = db.execute(
                 "SELECT base, repeated, prompt, sample FROM pairs WHERE n = ? AND base IS NOT NULL", (n,)
@@ -247,6 +269,8 @@ class PairIndex:
         answers = [
             self._text_at(side, place) for side, place in zip((TEACHER, STUDENT), places, strict=True)
         ]
+        if any(place and said is None for place, said in zip(places, answers, strict=True)):
+            return None
         row = _in_order(row, text[0] if text else "", answers)
         if repeated:
             row["dropped"] = REPEATED

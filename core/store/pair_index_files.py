@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,11 +88,16 @@ def proofs(path: Path, offset: int) -> tuple[str, str]:
     """Hashes of the first bytes of a file and of the last ones before `offset`. Raises RunError."""
     try:
         with disk.reader(path, PROOF) as file:
-            head = file.read(min(PROOF, offset))
-            file.seek(max(0, offset - PROOF))
-            tail = file.read(min(PROOF, offset))
+            return _proofs(file, offset)
     except OSError as error:
         raise disk_trouble("read", path, error) from error
+
+
+def _proofs(file: BufferedReader, offset: int) -> tuple[str, str]:
+    file.seek(0)
+    head = file.read(min(PROOF, offset))
+    file.seek(max(0, offset - PROOF))
+    tail = file.read(min(PROOF, offset))
     return hashlib.sha256(head).hexdigest()[:16], hashlib.sha256(tail).hexdigest()[:16]
 
 
@@ -102,23 +109,59 @@ def advanced(path: Path, seen: Seen, offset: int) -> Seen:
     return replace(seen, offset=offset, head=head, tail=tail)
 
 
-def lines_from(path: Path, offset: int) -> Iterator[Line]:
-    """The whole lines from a byte on. One that is still being written is left out. Raises RunError."""
+class Part(NamedTuple):
+    """Lines that follow what was read, and the file as it is then known.
+
+    `is_there` is false when another file stands there than the one that was looked at: look again.
+    """
+
+    lines: list[Line]
+    seen: Seen
+    is_there: bool = True
+
+
+def read_on(path: Path, seen: Seen, most: int, is_late: Callable[[], bool]) -> Part:
+    """The next whole lines, `most` at once; of long ones fewer, so that time is kept. Raises RunError.
+
+    Lines and proofs are read from one open file: a path may lead to another one from moment to moment.
+    """
     try:
         with disk.reader(path) as file:
-            file.seek(offset)
-            for raw in file:
-                row = unseal(raw)
-                # A whole row that only wants its newline is a row all the same; its checksum says so.
-                if not raw.endswith(b"\n") and row is None:
-                    return
-                if row is not None or clean(raw):
-                    yield Line(offset, len(raw), zlib.crc32(clean(raw)), row)
-                offset += len(raw)
+            if not _is_what_was_seen(file, seen):
+                return Part([], seen, False)
+            lines: list[Line] = []
+            for line in islice(_lines(file, seen.offset), most):
+                lines.append(line)
+                if is_late():
+                    break
+            if not lines:
+                return Part([], seen)
+            end = lines[-1].offset + lines[-1].length
+            head, tail = _proofs(file, end)
+            return Part(lines, replace(seen, offset=end, head=head, tail=tail))
     except FileNotFoundError:
-        return
+        return Part([], seen, False)
     except OSError as error:
         raise disk_trouble("read", path, error) from error
+
+
+def _is_what_was_seen(file: BufferedReader, seen: Seen) -> bool:
+    if os.fstat(file.fileno()).st_ino != seen.inode:
+        return False
+    return not seen.offset or _proofs(file, seen.offset) == (seen.head, seen.tail)
+
+
+def _lines(file: BufferedReader, offset: int) -> Iterator[Line]:
+    """The whole lines from a byte on. One that is still being written is left out."""
+    file.seek(offset)
+    for raw in file:
+        row = unseal(raw)
+        # A whole row that only wants its newline is a row all the same; its checksum says so.
+        if not raw.endswith(b"\n") and row is None:
+            return
+        if row is not None or clean(raw):
+            yield Line(offset, len(raw), zlib.crc32(clean(raw)), row)
+        offset += len(raw)
 
 
 def row_at(fd: int, offset: int, length: int, key: bytes) -> Row | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.decision_log import brief
@@ -12,7 +11,7 @@ from core.pair_edits import Decision
 from core.prompts import Prompt
 from core.store.decisions import changes, decisions_path
 from core.store.lines import Row, row_key_of
-from core.store.pair_index_files import NEVER, Line, Seen, advanced, lines_from, look
+from core.store.pair_index_files import NEVER, Line, Part, advanced, look, read_on
 from core.store.pair_index_marks import Marks
 from core.store.pair_index_parts import SETTLE, STUDENT, TEACHER
 
@@ -60,21 +59,14 @@ class Reading(Marks):
 
     def _read(self, name: str, path: Path, take: Callable[[list[Line]], None]) -> int:
         seen = self.seen[name]
-        lines = list(self._some(path, seen)) if seen.unread else []
-        if lines:
-            take(lines)
-            self._remember(name, advanced(path, seen, lines[-1].offset + lines[-1].length))
-        if len(lines) < LINES and not self._is_late():
+        part = read_on(path, seen, LINES, self._is_late) if seen.unread else Part([], seen)
+        if part.lines:
+            take(part.lines)
+            self._remember(name, part.seen)
+        if part.is_there and len(part.lines) < LINES and not self._is_late():
             self._read_out.add(name)
             self._sweep(name)
-        return len(lines)
-
-    def _some(self, path: Path, seen: Seen) -> Iterable[Line]:
-        """A handful of lines; of long ones fewer, so that a slice keeps its time."""
-        for line in islice(lines_from(path, seen.offset), LINES):
-            yield line
-            if self._is_late():
-                return
+        return len(part.lines)
 
     def _take_prompts(self, lines: list[Line]) -> None:
         kept = self.judge.kept_prompts() if self._has_written(lines) else None

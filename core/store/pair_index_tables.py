@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.errors import RunError
 from core.store import disk
+from core.store.locks import held
 
 # Raise it when a table changes: an index of another number is thrown away and built anew.
 SCHEMA = 1
@@ -39,6 +40,7 @@ CREATE INDEX pairs_rev ON pairs(rev);
 CREATE TABLE previews(n INTEGER PRIMARY KEY, text TEXT, chosen TEXT, rejected TEXT);
 CREATE TABLE folded(n INTEGER PRIMARY KEY, text TEXT);
 """
+_NAMES = ("meta", "files", "prompts", "answers", "lengths", "words", "pairs", "previews", "folded")
 # A thousand tell that they are many. CROSS JOIN keeps the order: SQLite would read every answer first.
 WAITING = """
 SELECT coalesce(sum(length), 0) FROM
@@ -55,16 +57,29 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises RunError when the folder cannot be written.
     """
     disk.make_folder(path.parent)
-    try:
-        return _opened(path)
-    except sqlite3.DatabaseError as error:
-        if _is_of_the_disk(error):
+    found = _usable(path)
+    if found is not None:
+        return found
+    # One process at a time throws it away, and none an index that another has made anew meanwhile.
+    with held(path.with_name(f".{path.name}.lock"), "the list of pairs"):
+        found = _usable(path)
+        if found is not None:
+            return found
+        remove(path)
+        try:
+            return _opened(path)
+        except sqlite3.DatabaseError as error:
             raise trouble(path, error) from error
-    remove(path)
+
+
+def _usable(path: Path) -> sqlite3.Connection | None:
+    """A connection to the index, None where it is damaged or of another format."""
     try:
         return _opened(path)
     except sqlite3.DatabaseError as error:
-        raise trouble(path, error) from error
+        if is_of_the_disk(error):
+            raise trouble(path, error) from error
+    return None
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -86,7 +101,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == SCHEMA:
         # Asks for a page of each, so that a file cut short is found out here and not later.
-        connection.execute("SELECT count(*) FROM (SELECT 1 FROM pairs LIMIT 1)").fetchone()
+        for table in _NAMES:
+            connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()
         return
     if version:
         raise sqlite3.DatabaseError("an index of another version")
@@ -110,7 +126,7 @@ def remove(path: Path) -> None:
         disk.unlink(path.with_name(path.name + ending))
 
 
-def _is_of_the_disk(error: sqlite3.DatabaseError) -> bool:
+def is_of_the_disk(error: sqlite3.DatabaseError) -> bool:
     """Whether making the file anew would not help."""
     words = str(error)
     return isinstance(error, sqlite3.OperationalError) and any(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,13 +34,17 @@ class Preview(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The pairs that a filter lets through, as they were when it was made, in the plan's order."""
+    """The pairs that a filter lets through, as they were when it was made, in the plan's order.
+
+    `heard` is how many bytes of the run's own decisions it knows.
+    """
 
     index: PairIndex
     places: NDArray[np.intp]
     counts: Counts
     totals: Totals
     revision: tuple[str, int]
+    heard: int = 0
 
     def __len__(self) -> int:
         return len(self.places)
@@ -71,6 +76,10 @@ class View:
     def ids(self, start: int = 0, stop: int | None = None) -> list[str]:
         """The ids of the pairs from one position to another."""
         return self.index.ids_of([int(n) for n in self.places[start:stop]])
+
+    def standing(self, numbers: Sequence[int]) -> list[tuple[int, str, str | None]]:
+        """Number, id and standing verdict of rows that are still as they were when this view was made."""
+        return self.index.standing(numbers, self.revision)
 
     def next_undecided(self, position: int) -> int | None:
         """Where the nearest pair behind this one stands that nobody decided, or the first such."""

@@ -168,7 +168,9 @@ def _fresh(wish: Wish, path: Path, settings: Settings) -> Check:
     if made.get("constitution_sha256") not in (None, now.content_hash):
         return Check("note", "The character was changed since these pairs were made.", again, "pairs")
     run = Run(run_folder(settings, str(made.get("run") or now.run_id)))
-    later = decided_since(run.folder, float(made.get("created") or 0)) if made else 0
+    known = made.get("acts")
+    since = (float(made.get("created") or 0), known if isinstance(known, int) else None)
+    later = decided_since(run.folder, *since) if made else 0
     if later:
         pairs = f"{later} pair" + ("s" if later > 1 else "")
         text = f"You decided on {pairs} since the file was written."

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.state import review
 from core.jobs import Jobs
+from core.pair_edits import Decision
 from core.prompts import prompt_of
 from core.settings import load_settings
+from core.stages.dpo_data import PairJob, pair_rows, sources_of
+from core.store.decisions import decisions
 from core.store.jsonl import append_rows
 from core.store.runs import runs_of
 from tests.app.kit import button, tab, words
@@ -43,6 +47,11 @@ def previewed() -> AppTest:
     wait_for_jobs()
     app.run()
     return app
+
+
+def pair_rows_now() -> list[dict[str, Any]]:
+    run = runs_of(load_settings(), "pirate")[0]
+    return pair_rows(run, sources_of(run, PairJob()), PairJob(), lambda prompt, row: 0)
 
 
 def metric(app: AppTest, label: str) -> str:
@@ -186,6 +195,108 @@ def test_a_file_older_than_the_last_decision_is_not_offered_for_download() -> No
     assert "Written to" in words(app)
     button(app, "Drop").click().run()
     assert "Written to" not in words(app)
+
+
+def test_a_file_is_not_offered_when_as_many_pairs_are_kept_but_others() -> None:
+    app = previewed()
+    button(app, "Write the training file").click().run()
+    button(app, "Swap").click().run()
+    assert metric(app, "Kept") == "4"
+    assert "Written to" not in words(app)
+
+
+def as_people(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The name of who presses next, in a list of one."""
+    now = ["Ann"]
+    for module in ("app.pair_card", "app.pair_decide", "app.pair_list"):
+        monkeypatch.setattr(f"{module}.person", lambda: now[0])
+    return now
+
+
+def standing_words() -> dict[str, Decision]:
+    return decisions(runs_of(load_settings(), "pirate")[0].folder)
+
+
+def another_tab() -> AppTest:
+    """One more tab on the same pairs."""
+    app = pairs_tab()
+    app.run()
+    return app
+
+
+def test_two_people_who_write_an_answer_for_one_pair_at_once_lose_neither(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    who = as_people(monkeypatch)
+    first = previewed()
+    second = another_tab()
+    for app, text in ((first, "Arr, by Ann!"), (second, "Arr, by Bo!")):
+        button(app, "Edit").click().run()
+        app.text_area[0].set_value(text).run()
+    button(first, "Save").click().run()
+    who[0] = "Bo"
+    button(second, "Save").click().run()
+    [word] = standing_words().values()
+    assert (word.text, word.reviewer) == ("Arr, by Bo!", "Bo")
+    button(second, "Undo").click().run()
+    [word] = standing_words().values()
+    assert (word.text, word.reviewer) == ("Arr, by Ann!", "Ann")
+
+
+def test_nobody_takes_back_what_another_one_decided_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    who = as_people(monkeypatch)
+    first = previewed()
+    who[0] = "Bo"
+    second = another_tab()
+    button(first, "Keep").click().run()
+    button(second, "Keep").click().run()
+    button(second, "Undo").click().run()
+    [word] = standing_words().values()
+    assert (word.verdict, word.reviewer) == ("keep", "Ann")
+
+
+def test_an_undo_that_came_too_late_says_that_somebody_decided_since(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    who = as_people(monkeypatch)
+    first = previewed()
+    button(first, "Keep").click().run()
+    who[0] = "Bo"
+    second = another_tab()
+    button(second, "Drop").click().run()
+    who[0] = "Ann"
+    button(first, "Undo").click().run()
+    assert [word.verdict for word in standing_words().values()] == ["drop"]
+    assert any("somebody has decided" in toast.value for toast in first.toast)
+
+
+def listed() -> AppTest:
+    app = another_tab()
+    app.segmented_control(key="pairs:mode").set_value("list").run()
+    return app
+
+
+def test_a_bulk_decision_leaves_what_was_decided_since_its_button_was_drawn() -> None:
+    one = previewed()
+    many = listed()
+    button(one, "Keep").click().run()
+    button(many, "Drop all 4").click().run()
+    verdicts = sorted(word.verdict for word in standing_words().values())
+    assert verdicts == ["drop", "drop", "drop", "keep"]
+    assert any("1 stay" in toast.value for toast in many.toast)
+
+
+def test_two_tabs_with_other_filters_of_the_same_size_both_decide() -> None:
+    previewed()
+    rows = pair_rows_now()
+    tabs = []
+    for row in rows[:2]:
+        app = listed()
+        app.text_input(key="pairs:search").set_value(row["text"]).run()
+        tabs.append(app)
+    for app in tabs:
+        button(app, "Drop all 1").click().run()
+    assert len(standing_words()) == 2
 
 
 def test_a_second_press_before_a_pair_can_have_been_read_is_not_counted(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from core.store import disk
 from core.store.decisions import (
     changes,
     decide,
+    decide_as_seen,
     decide_many,
     decided_since,
     decisions,
@@ -281,3 +284,33 @@ def test_a_bulk_act_over_many_pairs_is_one_short_line(tmp_path: Path) -> None:
     assert len(lines) == 1
     assert len(lines[0]) < 5000 * 40
     assert json.loads(lines[0])["verdict"] == "keep"
+
+
+def test_what_was_decided_since_somebody_looked_stays_and_is_counted(tmp_path: Path) -> None:
+    decide(tmp_path, Decision("a", "drop", reviewer="Ann"))
+    looked = changes(tmp_path).end
+    decide(tmp_path, Decision("b", "keep", reviewer="Bo"))
+    _, stayed = decide_as_seen(tmp_path, [Decision(pair, "drop") for pair in PAIRS], looked, batch="x")
+    assert stayed == 1
+    assert verdicts(tmp_path) == {"a": "drop", "b": "keep", "c": "drop", "d": "drop"}
+    assert undo(tmp_path, "x").restored == 3
+    assert decide_as_seen(tmp_path, [Decision("b", "drop")], looked)[1] == 1
+    assert verdicts(tmp_path) == {"a": "drop", "b": "keep"}
+
+
+def test_a_clock_that_ran_ahead_keeps_nobody_from_deciding_anew(tmp_path: Path) -> None:
+    now, ahead = time.time(), time.time() + 1e8
+    decide(tmp_path / "one", Decision("a", "drop", at=ahead))
+    os.utime(decisions_path(tmp_path / "one"), (ahead, ahead))
+    decide_many(tmp_path / "two", [Decision("a", "keep"), Decision("b", "keep")])
+    said = decisions(tmp_path / "two")
+    assert said["a"].at > ahead
+    assert now <= said["b"].at < ahead
+
+
+def test_decisions_since_a_file_was_made_are_counted_whatever_the_clock_says(tmp_path: Path) -> None:
+    decide(tmp_path, Decision("a", "drop"))
+    known = len(read_log(tmp_path).acts)
+    decide(tmp_path, Decision("b", "drop", at=1.0))
+    assert decided_since(tmp_path, time.time() + 1e8, known) == 1
+    assert decided_since(tmp_path, 0.0, known + 1) == 0
