@@ -8,9 +8,10 @@ QUICK := -m "not journey and not embedded" -n logical --dist loadfile
 
 .PHONY: studio test check clean
 
+# PORT=8600 opens it there; without it, at the first free one from 8501.
 studio: $(ENV)/.has-studio
-	$(BIN)/character models pull
-	$(BIN)/character studio
+	@$(BIN)/character models pull
+	@$(BIN)/character studio $(if $(PORT),--port $(PORT))
 
 test: $(ENV)/.has-dev
 	$(BIN)/python -m tests.audit
@@ -30,17 +31,21 @@ check: $(ENV)/.has-dev
 $(ENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; run: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(ENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=78.1.1"
+	@echo "Making a place for the packages: $(ENV), in this folder."
+	@$(PYTHON) -m venv $(ENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=78.1.1"
 
 # The trainer too: a person who presses "Try it now" does not install packages.
 $(ENV)/.has-studio: $(ENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[local,train,together,eval]"
-	touch $@
+	@echo "Installing the packages, once: one to five minutes. Nothing is printed meanwhile."
+	@$(BIN)/python -m pip install --quiet --editable ".[local,train,together,eval]"
+	@echo "Installed."
+	@touch $@
 
 $(ENV)/.has-dev: $(ENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[local,train,dev]"
-	touch $@
+	@echo "Installing the packages for tests, once: one to five minutes. Nothing is printed meanwhile."
+	@$(BIN)/python -m pip install --quiet --editable ".[local,train,dev]"
+	@touch $@
 
 clean:
 	rm -rf $(ENV) .pytest_cache .ruff_cache .hypothesis
