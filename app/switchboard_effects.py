@@ -18,12 +18,13 @@ from app.switchboard_choice import PAGE, Choice
 from app.widgets import answer_text, command, plain
 from core.diff import Span, word_spans
 from core.errors import CoreError, RunError
+from core.evaluation.results import shown_share
 from core.names import ModelName, parse_model
 from core.stages.defaults import PROVIDER
 from core.stages.evals.session import Session, Side
 from core.stages.switchboard import EffectsJob, size_effects, told_effects
 from core.store.switchboard import Board, Boards, Measured
-from core.switchboard import Effect, Effects, told
+from core.switchboard import Effect, Effects, Spread, told
 
 ABOUT = (
     "One question, asked of the whole character and of it without each sentence in turn, three times each. "
@@ -167,7 +168,7 @@ def draw_summary(choice: Choice, one: Measured, found: Effects) -> None:
     st.markdown(f"**“{plain(one.question)}”** :gray[· {plain(one.model)}]")
     st.markdown(plain(told(found)))
     voice = (
-        f", voice in {found.voice:.0%}"
+        f", voice in {shown_share(found.voice)}"
         if found.voice is not None
         else ", voice not measured (no word list)"
     )
@@ -208,10 +209,14 @@ def figures(effect: Effect, found: Effects) -> str:
     """Changed words, length and voice beside what they are without the change."""
     changed = effect.changed
     parts = [
-        f"{changed.mean:.0%} of words changed ({changed.low:.0%} to {changed.high:.0%}; "
-        f"chance {found.chance.mean:.0%})",
+        f"{shown_share(changed.mean)} of words changed ({_between(changed)}; "
+        f"chance {shown_share(found.chance.mean)})",
         f"length × {effect.length:.2f}",
     ]
     if effect.voice is not None:
-        parts.append(f"voice {found.voice or 0:.0%} → {effect.voice:.0%}")
+        parts.append(f"voice {shown_share(found.voice or 0)} → {shown_share(effect.voice)}")
     return " · ".join(parts)
+
+
+def _between(spread: Spread) -> str:
+    return f"{100 * spread.low:.0f} to {shown_share(spread.high)}"

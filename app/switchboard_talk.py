@@ -16,6 +16,7 @@ from app.switchboard_choice import PAGE, Choice, board_of, ticks_in
 from app.widgets import plain
 from core.constitution import Constitution
 from core.errors import CoreError
+from core.evaluation.results import shown_share
 from core.names import parse_model
 from core.stages.chat import CHAT, stream_answer
 from core.stages.defaults import PROVIDER
@@ -97,7 +98,7 @@ def draw_turn(
     if turn.is_complete and not asking:
         share = differing(columns)
         told = ", too many to mark" if share > MOST_MARKED else ", marked above"
-        st.caption(plain(f"{share:.0%} of words differ{told if share else ''}."))
+        st.caption(plain(f"{shown_share(share)} of words differ{told if share else ''}."))
     if is_newest and not asking and not turn.is_complete:
         st.button(
             "Answer it now",

@@ -17,6 +17,7 @@ from itertools import combinations
 from core.constitution import Constitution, Exchange
 from core.diff import word_spans
 from core.errors import SettingsError
+from core.evaluation.results import shown_share
 from core.pairs import teacher_messages
 from core.records import Message, content_hash
 
@@ -295,7 +296,8 @@ def _mean(values: Sequence[float]) -> float:
 
 def told(found: Effects) -> str:
     """The finding in one sentence, with what it is held against."""
-    chance = f"{found.chance.mean:.0%} of words ({found.chance.low:.0%} to {found.chance.high:.0%})"
+    mean, low, high = found.chance.mean, found.chance.low, found.chance.high
+    chance = f"{shown_share(mean)} of words ({100 * low:.0f} to {shown_share(high)})"
     lead = f"Another seed alone changes {chance}."
     if not found.beyond:
         return f"{lead} No sentence changed more than that: with so few answers nothing can be said."

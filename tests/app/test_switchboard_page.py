@@ -121,7 +121,7 @@ def test_what_each_sentence_does_is_shown_beside_pure_chance() -> None:
     app = opened()
     said = words(app).replace("\\", "")
     assert "Another seed alone changes" in said and "1 sentence changed more" in said
-    assert said.index("100% of words changed") < said.index("0% of words changed (0% to 0%")
+    assert said.index("100 % of words changed") < said.index("0 % of words changed (0 to 0 %")
     assert "changed since" not in said
 
 
