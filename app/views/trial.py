@@ -24,6 +24,7 @@ from app.wording import ago, counted, duration
 from core.constitution import Constitution
 from core.diff import Span
 from core.errors import CoreError
+from core.evaluation.results import shown_share
 from core.jobs import Job
 from core.sample import is_sample
 from core.stages.trial import MODEL, read_trial, trial_folder
@@ -242,10 +243,11 @@ def measure_words(name: str, measure: Mapping[str, Any]) -> str:
         "style": "By a classifier that learned teacher from student on other questions",
     }
     base, tuned = measure.get("base") or {}, measure.get("tuned") or {}
-    bounds = f"95 % between {tuned.get('low', 0):.0%} and {tuned.get('high', 0):.0%}"
+    bounds = f"95 % between {100 * tuned.get('low', 0):.0f} and {shown_share(tuned.get('high', 0))}"
     return (
-        f"{what.get(name, name)}: {base.get('share', 0):.0%} of {base.get('of', 0)} answers before, "
-        f"{tuned.get('share', 0):.0%} of {tuned.get('of', 0)} after ({bounds})."
+        f"{what.get(name, name)}: "
+        f"{shown_share(base.get('share', 0))} of {base.get('of', 0)} answers before, "
+        f"{shown_share(tuned.get('share', 0))} of {tuned.get('of', 0)} after ({bounds})."
     )
 
 

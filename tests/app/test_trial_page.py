@@ -98,7 +98,7 @@ def test_a_result_shows_the_verdict_the_proof_and_answers_as_text_side_by_side()
     app = tab("trial")
     assert any("Pirate took hold" in element.value for element in app.subheader)
     assert "it changed 4 of 4 answers" in told(app)
-    assert "0% of 60 answers before, 100% of 60 after" in told(app)
+    assert "0 % of 60 answers before, 100 % of 60 after" in told(app)
     for element in (*app.markdown, *app.caption):
         assert "![look](" not in str(element.value)
     shown = [element.proto.body for element in app.main.get("html")]
