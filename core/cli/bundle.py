@@ -27,7 +27,7 @@ def bundle() -> None:
 @bundle.command("export")
 @click.argument("name")
 @click.option("--output", type=FILE, required=True, help="The .zip to write.")
-@click.option("--with-adapter", is_flag=True, help="Add the trained weights.")
+@click.option("--with-adapter", is_flag=True, help="Add the adapter: what the student learned.")
 @click.option("--with-reviewers", is_flag=True, help="Keep the names of reviewers and raters.")
 @click.option("--only-character", is_flag=True, help="The character and its prompts, nothing made of it.")
 @run_option
