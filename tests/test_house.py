@@ -24,7 +24,6 @@ PURE = {
     "prices": {"names", "records"},
     "spending": {"errors"},
     "constitution": None,
-    "lineage": None,
     "whole": None,
     "price_tag": None,
     "interchange": None,
@@ -93,7 +92,7 @@ EDGES = (
 )
 PURE |= {
     str(path.relative_to(PROJECT / "core").with_suffix("")): None
-    for folder in ("charts", "evaluation", "linting", "drafting", "report")
+    for folder in ("charts", "evaluation", "lineage", "linting", "drafting", "report")
     for path in (PROJECT / "core" / folder).rglob("*.py")
 }
 HEAVY = (

@@ -14,14 +14,14 @@ of the present version takes the place of a carried one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from core.constitution import Constitution
 from core.engines import Engine
-from core.lineage import affected_traits, affects_everything, changes
+from core.lineage import affected_traits, affects_everything, changes, renamed
 from core.prompts import Prompt
 from core.records import content_hash
 from core.settings import Settings
@@ -36,13 +36,22 @@ MARKER = "carried.json"
 Place = tuple[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Earlier answers: the run and version that made them, what carries, what its traits are called now."""
+
+    answers: AnswerSet
+    run: str
+    version: str
+    places: set[Place]
+    names: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class Carry:
     """What can be carried over into a run: per earlier answer set its places, and how many by version."""
 
-    sources: list[tuple[AnswerSet, str, str, set[Place]]] = field(
-        default_factory=list[tuple[AnswerSet, str, str, set[Place]]]
-    )
+    sources: list[Source] = field(default_factory=list[Source])
     places: set[Place] = field(default_factory=set[Place])
     versions: Counter[str] = field(default_factory=Counter[str])
 
@@ -69,7 +78,8 @@ def what_carries(
         if affects_everything(since):
             continue
         own = _same_settings(other, job, before, engine)
-        _add(found, own, other.id, before, affected_traits(since), wanted)
+        source = Source(own, other.id, before.content_hash, set(), renamed(before, constitution))
+        _add(found, source, affected_traits(since), wanted)
     return found
 
 
@@ -78,27 +88,24 @@ def _same_settings(other: Run, job: AnswerJob, before: Constitution, engine: Eng
     return AnswerSet(other.folder / job.role / f"{job.model.slug}-{shared}")
 
 
-def _add(
-    found: Carry,
-    answers: AnswerSet,
-    run: str,
-    before: Constitution,
-    affected: frozenset[str],
-    wanted: dict[Place, Prompt],
-) -> None:
-    fresh: set[Place] = set()
-    for row in answers.iter_rows():
+def _add(found: Carry, source: Source, affected: frozenset[str], wanted: Mapping[Place, Prompt]) -> None:
+    for row in source.answers.iter_rows():
         place = (str(row.get("prompt")), int(row.get("sample") or 0))
         prompt = wanted.get(place)
-        if prompt is None or place in found.places or prompt.trait != row.get("trait"):
+        if prompt is None or place in found.places or prompt.trait != _trait_of(row, source.names):
             continue
         if prompt.trait in affected:
             continue
-        fresh.add(place)
+        source.places.add(place)
         found.places.add(place)
-        found.versions[_version(row, before.content_hash)] += 1
-    if fresh:
-        found.sources.append((answers, run, before.content_hash, fresh))
+        found.versions[_version(row, source.version)] += 1
+    if source.places:
+        found.sources.append(source)
+
+
+def _trait_of(row: Row, names: Mapping[str, str]) -> str | None:
+    trait = row.get("trait")
+    return names.get(trait, trait) if trait else trait
 
 
 def _version(row: Row, own: str) -> str:
@@ -129,11 +136,11 @@ def carry_over(
     there, own = _places_in(answers)
     if carry.places:
         write_json(answers.folder / MARKER, {"versions": dict(carry.versions)})
-    for source, run_id, version, places in carry.sources:
-        fresh = places - there - own
+    for source in carry.sources:
+        fresh = source.places - there - own
         if fresh:
-            answers.extend_plan(_planned(_copies(source, run_id, version, fresh)))
-            append_rows(answers.rows_path, _copies(source, run_id, version, fresh))
+            answers.extend_plan(_planned(_copies(source, fresh)))
+            append_rows(answers.rows_path, _copies(source, fresh))
     return left_to_ask(job, replace(carry, places=carry.places - own), there)
 
 
@@ -161,11 +168,12 @@ def _place(row: Row) -> Place:
     return str(row.get("prompt")), int(row.get("sample") or 0)
 
 
-def _copies(source: AnswerSet, run: str, version: str, places: set[Place]) -> Iterator[Row]:
-    for row in source.iter_rows():
+def _copies(source: Source, places: set[Place]) -> Iterator[Row]:
+    came = {"run": source.run, "version": source.version}
+    for row in source.answers.iter_rows():
         if _place(row) in places:
             own = {name: value for name, value in row.items() if name != "borrowed"}
-            yield {**own, CARRIED: row.get(CARRIED) or {"run": run, "version": version}}
+            yield {**own, "trait": _trait_of(row, source.names), CARRIED: row.get(CARRIED) or came}
 
 
 def _planned(rows: Iterable[Row]) -> Iterator[Row]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from core.constitution import Constitution
 from core.engines.fake import FakeEngine
@@ -214,3 +218,108 @@ def test_only_the_traits_named_are_asked_and_an_unknown_one_is_refused() -> None
     assert {prompt.trait for prompt in prompts} == {trait}
     with pytest.raises(ConstitutionError, match="nobody"):
         choose_prompts(Scope("pirate", traits=("nobody",)), now(), settings)
+
+
+# ---- any order of edits
+
+
+class Studio:
+    """What a person does with a character, and beside it what must be asked and what must be stale."""
+
+    def __init__(self) -> None:
+        shutil.rmtree(load_settings().data_path, ignore_errors=True)
+        self.first = now()
+        self.answered: dict[str, tuple[Constitution, dict[str, str | None]]] = {}
+        self.made: Constitution | None = None
+
+    def save(self, wanted: Constitution) -> None:
+        library = Library(load_settings())
+        if wanted != now():
+            library.save(wanted, base_revision=library.load("pirate").revision)
+
+    def edit(self, what: str, place: int) -> None:
+        character = now()
+        traits, at = list(character.traits), place % len(character.traits)
+        match what:
+            case "reword":
+                traits[at] = replace(traits[at], trait=traits[at].trait + " Always.")
+            case "rename":
+                traits[at] = replace(traits[at], id=traits[at].id + "-2")
+            case "remove":
+                traits = [*traits[:at], *traits[at + 1 :]] if len(traits) > 2 else traits
+            case "turn":
+                traits = traits[::-1]
+            case "ask":
+                more = (*traits[at].questions, f"And what of {traits[at].id}?")
+                traits[at] = replace(traits[at], questions=more)
+            case "speak":
+                first, *rest = character.exchanges
+                character = replace(
+                    character, exchanges=(replace(first, assistant=first.assistant + "!"), *rest)
+                )
+        self.save(replace(character, traits=tuple(traits)))
+
+    def restore(self) -> None:
+        self.save(self.first)
+
+    def make(self) -> None:
+        wanted = self.must_be_asked()
+        run, asked = ask("teacher", only_affected=True, limit=30)
+        assert asked == len(wanted)
+        prompts = choose_prompts(Scope("pirate", limit=30), now(), load_settings())
+        before = self.answered.get(run.id, (now(), {}))[1]
+        self.answered[run.id] = now(), before | {one.id: one.trait for one in prompts}
+        run, _ = ask("student", limit=30)
+        make_pairs(run, load_settings(), PairJob())
+        self.made = now()
+
+    def must_be_asked(self) -> set[str]:
+        """In the plainest words: what no run has answered with the same exchanges and the same trait."""
+        character, found = now(), set[str]()
+        for prompt in choose_prompts(Scope("pirate", limit=30), character, load_settings()):
+            there = (
+                prompt.id in said
+                and spoken(then) == spoken(character)
+                and sentence(then, said[prompt.id]) == sentence(character, prompt.trait)
+                for then, said in self.answered.values()
+            )
+            if not any(there):
+                found.add(prompt.id)
+        return found
+
+    def is_stale(self) -> bool:
+        return self.made is not None and shown(self.made) != shown(now())
+
+
+def sentence(character: Constitution, trait: str | None) -> str | None:
+    return next((one.trait for one in character.traits if one.id == trait), None)
+
+
+def spoken(character: Constitution) -> object:
+    return character.exchanges, character.assistant_name
+
+
+def shown(character: Constitution) -> object:
+    return {one.trait: set(one.questions) for one in character.traits}, spoken(character)
+
+
+DEEDS = st.one_of(
+    st.tuples(
+        st.just("edit"),
+        st.sampled_from(["reword", "rename", "remove", "turn", "ask", "speak"]),
+        st.integers(0, 9),
+    ),
+    st.sampled_from([("make",), ("restore",)]),
+)
+
+
+@hypothesis.settings(max_examples=12, deadline=None)
+@hypothesis.given(st.lists(DEEDS, min_size=1, max_size=6))
+def test_after_any_edits_only_what_they_touch_is_stale_and_asked_anew(deeds: list[tuple[Any, ...]]) -> None:
+    studio = Studio()
+    studio.make()
+    for name, *words in [*deeds, ("make",), ("restore",), ("make",)]:
+        getattr(studio, name)(*words)
+        assert lineage_of(load_settings(), "pirate").is_stale == studio.is_stale()
+    assert not studio.is_stale()
+    assert ask("teacher", only_affected=True, limit=30)[1] == 0

@@ -53,6 +53,17 @@ def test_a_new_exchange_before_the_others_is_one_added_and_none_reworded() -> No
     assert [one.sentence for one in changes(A, more)] == ["Exchange 1 was added"]
 
 
+def test_a_trait_that_reads_the_same_under_another_id_makes_nothing_stale() -> None:
+    other = replace(A, traits=(A.traits[0], replace(A.traits[1], id="new-id"), A.traits[2]))
+    assert changes(A, other) == ()
+    assert affected_traits(changes(other, replace(other, traits=other.traits[::-1]))) == frozenset()
+    both = replace(other, traits=(replace(other.traits[0], id="t9", trait="I fly."), *other.traits[1:]))
+    assert {one.sentence for one in changes(A, both)} == {
+        "Trait 1 was added",
+        "Trait 1 (“I sail.”) was removed",
+    }
+
+
 def test_summary_clarification_and_order_make_nothing_stale() -> None:
     again = replace(
         A, summary="New words", traits=(A.traits[2], replace(A.traits[0], clarification="why"), A.traits[1])
@@ -209,6 +220,8 @@ def test_adapters_that_stand_on_each_other_in_a_circle_are_judged_all_the_same()
         "pirate", Version(A.content_hash, A), {}, (DataSet("dpo", "s", "d1", A.content_hash),), (), adapters
     )
     assert len(marked(chain).adapters) == 2
+    circle = tuple(replace(one, data_sha256=None) for one in adapters)
+    assert marked(replace(chain, adapters=circle)).model_data is None
 
 
 def test_sft_on_a_dpo_adapter_that_was_trained_again_is_stale() -> None:
