@@ -16,8 +16,14 @@ def _words(text: str) -> list[str]:
 
 I_WORD = re.compile(r"\b(?:I|I['’](?:m|d|ve|ll)|[Mm](?:e|y|ine|yself))\b")
 _SUBJECT = re.compile(
-    r"^(?:he|she|it|they|you|who|that|(?:the|this|that|my|our)\s+(?:[\w'-]+\s+){0,3}?"
+    r"^(?P<who>he|she|it|they|you|who|that|(?:the|this|that|my|our)\s+(?:[\w'-]+\s+){0,3}?"
     r"(?:character|assistant|person|bot|man|woman|one))\b\s*(?P<rest>.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
+# "When somebody is hurting she listens"; who "it" and "they" would be is open there.
+_WHEN = re.compile(
+    r"^(?P<when>(?:when|whenever|if|as soon as|once|while|where|wherever)\b(?:\s+[^,]*?)?),?"
+    r"\s+(?P<who>he|she)\s+(?P<rest>.+)$",
     re.IGNORECASE | re.DOTALL,
 )
 _BE = {
@@ -81,8 +87,11 @@ def in_first_person(text: str) -> str | None:
         return None
     if is_first_person(bare):
         return as_sentence(bare)
+    if match := _WHEN.match(bare):
+        rest = _said(match["rest"], match["who"])
+        return rest and as_sentence(f"{_of_me(match['when'])}, {rest}")
     if match := _SUBJECT.match(bare):
-        return _said(match["rest"])
+        return _said(match["rest"], match["who"])
     if begins_clause(bare.split()[0]):
         return _said(bare[0].lower() + bare[1:])
     return None
@@ -136,8 +145,18 @@ def as_sentence(text: str) -> str:
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?…" else ".")
 
 
-def _said(predicate: str) -> str | None:
-    """ "never lies and loves birds" → "I never lie and love birds." """
+def is_conditional(text: str) -> bool:
+    """Whether a sentence says when somebody does something; then all of it belongs together."""
+    return _WHEN.match(tidy(text)) is not None
+
+
+def _of_me(when: str) -> str:
+    """ "When somebody lies to her" → "When somebody lies to me"."""
+    return re.sub(r"\b(?:her|him)\b(?!\s+\w)", "me", as_mine(when, "she" if "her" in when else "he"))
+
+
+def _said(predicate: str, who: str = "") -> str | None:
+    """ "never lies and loves birds" → "I never lie and love birds." `who` is the word it is said of."""
     predicate = _HEDGE.sub("", predicate.strip())
     if not predicate:
         return None
@@ -145,7 +164,7 @@ def _said(predicate: str) -> str | None:
     spoken = [_turned(parts[0], first=True)]
     for joint, part in zip(parts[1::2], parts[2::2], strict=False):
         spoken += [joint, _turned(part, first=False)]
-    return as_sentence("I " + as_mine("".join(spoken)))
+    return as_sentence("I " + as_mine("".join(spoken), who))
 
 
 def _turned(part: str, *, first: bool) -> str:
@@ -201,9 +220,18 @@ _POSSESSED = (
     (re.compile(r"\b(?:he|she)\b", re.IGNORECASE), "I"),
 )
 
+_OF_ONE = (
+    (re.compile(r"\b(?:himself|herself|itself|yourself)\b", re.IGNORECASE), "myself"),
+    (re.compile(r"\b(?:his|her|its|your)\b(?=\s+\w)", re.IGNORECASE), "my"),
+    *_POSSESSED[2:],
+)
 
-def as_mine(text: str) -> str:
-    """His lamp → my lamp, herself → myself; what could be somebody else's (him, them) stays."""
-    for pattern, mine in _POSSESSED:
+
+def as_mine(text: str, who: str = "") -> str:
+    """His lamp → my lamp, herself → myself; what could be somebody else's (him, them) stays.
+
+    Of somebody who is called he or she, "their" is other people's: "She reads people from their hands".
+    """
+    for pattern, mine in _OF_ONE if who.lower() in ("he", "she", "it") else _POSSESSED:
         text = pattern.sub(mine, text)
     return re.sub(r"\bI ((?:never |always )?)(\w+)\b", lambda match: f"I {match[1]}{_verb(match[2])}", text)

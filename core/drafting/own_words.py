@@ -16,7 +16,14 @@ from core.constitution import MAX_TRAIT
 from core.drafting.checking import SHORTEST_WORDS, reason_against
 from core.drafting.clarifying import FIXED, Answer, Clarifying, Sentence, sentences_of
 from core.drafting.everyday import everyday_questions
-from core.drafting.first_person import as_sentence, clauses, in_first_person, is_first_person, tidy
+from core.drafting.first_person import (
+    as_sentence,
+    clauses,
+    in_first_person,
+    is_conditional,
+    is_first_person,
+    tidy,
+)
 from core.drafting.naming import name_in
 from core.drafting.replies import Draft, Proposed
 from core.texts import text_key
@@ -97,6 +104,13 @@ _RELATIVE = re.compile(r"\s*,?\s+(?:who|that|which)\s+(?!she|he|it|they|I\b)", r
 _SHORT = "".join(rf"(?<!\b{word}\.)" for word in ("Mr", "Mrs", "Ms", "Dr", "St", "Prof"))
 _SENTENCE = re.compile(rf"(?<=[.!?;]){_SHORT}\s+|\n+|\s*;\s*")
 _ADJECTIVE_OF = re.compile(r"(?:[a-z]+)\s+(?:of|than|about|towards|with)\s+\S", re.IGNORECASE)
+_ADJECTIVE = re.compile(
+    r"(?:(?:a (?:little|bit|touch)|very|quite|rather|slightly) )?[A-Za-z-]{3,30}", re.IGNORECASE
+)
+# What is put behind a short sentence says nothing of its own.
+_FILLED = re.compile(
+    r", (?:and it shows in|and I answer out of|whatever I am asked|even where it would)\b.*$"
+)
 _WITH = re.compile(r"\s+(?:with|from|of|in)\s+", re.IGNORECASE)
 _IS = re.compile(r"^(?:(?:he|she|it|they|you)\s+)?(?:(?:should|must)\s+)?(?:is|are|be)\s+", re.IGNORECASE)
 _LIST = re.compile(r"\s*,\s*(?:and\s+|but\s+)?|\s+(?:and|but|yet)\s+", re.IGNORECASE)
@@ -158,7 +172,7 @@ def _nearly_said(text: str, traits: Iterable[Proposed]) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text_key(text)))
+    return set(re.findall(r"\w+", text_key(_FILLED.sub("", text))))
 
 
 def pieces(description: str) -> list[str]:
@@ -179,6 +193,9 @@ def sentences_from(piece: str) -> Iterator[Sentence]:
     """The traits that one sentence of a description becomes; one without text where no rule fits."""
     if is_first_person(piece):
         yield _sentence(as_sentence(piece), piece)
+        return
+    if is_conditional(piece):
+        yield _sentence(in_first_person(piece) or "", piece)
         return
     role, *relative = _RELATIVE.split(piece)
     if match := _ROLE.match(role):
@@ -214,7 +231,7 @@ def _of_word(word: str) -> Iterator[Sentence]:
     """One member of a list: a manner that is known, a bare word, or a clause."""
     if manner := _manner(word):
         yield Sentence(manner, word.strip(), _kinds(word))
-    elif _ADJECTIVE_OF.match(word.strip()) or re.fullmatch(r"[A-Za-z-]{3,30}", word.strip()):
+    elif _ADJECTIVE_OF.match(word.strip()) or _ADJECTIVE.fullmatch(word.strip()):
         yield Sentence(
             f"I am {word.strip().lower()}, and it shows in how I answer.", word.strip(), _kinds(word)
         )

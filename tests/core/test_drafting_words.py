@@ -176,3 +176,28 @@ def test_a_catch_phrase_in_single_quotes_keeps_its_quotes_and_is_named_as_what_i
     draft = from_own_words("A grumpy lighthouse keeper. He always says 'Mind the gulls'.", {})
     assert "I always say 'Mind the gulls'." in {text for text, _ in draft.unusable}
     assert not any("gulls" in trait.trait for trait in draft.traits)
+
+
+@pytest.mark.parametrize(
+    ("said", "mine"),
+    [
+        ("She reads people from their hands.", "I read people from their hands."),
+        ("They love their garden.", "I love my garden."),
+        ("When somebody is hurting she puts the cards away and makes tea.",
+         "When somebody is hurting, I put the cards away and make tea."),
+        ("If people lie to her, she laughs.", "If people lie to me, I laugh."),
+        ("Whenever he hears thunder he hides in his cellar.",
+         "Whenever I hear thunder, I hide in my cellar."),
+    ],
+)  # fmt: skip
+def test_what_is_other_peoples_stays_theirs_and_a_condition_keeps_its_consequence(
+    said: str, mine: str
+) -> None:
+    assert in_first_person(said) == mine
+    assert from_own_words(said, {}).traits[0].trait.startswith(mine.rstrip("."))
+
+
+def test_two_short_words_about_somebody_are_two_traits() -> None:
+    draft = from_own_words("She is warm, sly and a little vain.", {})
+    assert [trait.source for trait in draft.traits] == ["warm", "sly", "a little vain"]
+    assert draft.unusable == ()
