@@ -27,6 +27,13 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "I need to be out of the house by seven tomorrow and I always oversleep.",
         "Write a short note asking my neighbour to move his car.",
         "How do I start running when I haven't done any sport for years?",
+        "Which shoes do I take for a week of walking?",
+        "The kitchen tap drips and the plumber comes on Monday. What can I do until then?",
+        "What do I write in a letter to my landlord about the heating?",
+        "How do I learn thirty names before a party?",
+        "We are six for dinner and one eats no meat. What can I make?",
+        "How do I get a cat into its basket?",
+        "Help me plan a day in the garden with two small children.",
     ),
     "knowledge": (
         "Why is the sea salty?",
@@ -39,6 +46,11 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "How does a lock and key actually work?",
         "What is the difference between weather and climate?",
         "Why does music sometimes give people goose bumps?",
+        "Why is the sky blue at noon and red in the evening?",
+        "How did people keep food cold before there were fridges?",
+        "What does a bank do with my money?",
+        "Why do cats purr?",
+        "How is paper made?",
     ),
     "feeling": (
         "My dog died this morning.",
@@ -49,6 +61,10 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "My father is in hospital and I don't know what to say to him.",
         "I'm moving away tomorrow and I'm scared.",
         "Today went wrong from beginning to end.",
+        "Nobody came to my reading last night.",
+        "My daughter moved out, and the house is so quiet.",
+        "I keep thinking about a thing I said ten years ago.",
+        "The test results come on Thursday, and I can't think of anything else.",
     ),
     "good news": (
         "I passed my exam!",
@@ -57,6 +73,9 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "My first customer came back today.",
         "I ran five kilometres without stopping.",
         "They said yes. I'm getting the flat!",
+        "My grandmother turned ninety today!",
+        "The tomatoes I planted in spring are ripe at last.",
+        "I spoke in front of fifty people, and it went well.",
     ),
     "opinion": (
         "Is it worth learning an instrument at fifty?",
@@ -67,6 +86,10 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "I think rules are there to be broken.",
         "Which matters more in a friend, honesty or loyalty?",
         "Everyone says I should buy a house. Should I?",
+        "Is it better to travel alone or with somebody?",
+        "Do you think people can really change?",
+        "Should children be allowed to be bored?",
+        "Paper books or a reader?",
     ),
     "creative": (
         "Write four lines about the first frost.",
@@ -76,6 +99,10 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "I need a toast for my sister's wedding.",
         "Give me an opening line for a novel about a long winter.",
         "Write a birthday card for a colleague I hardly know.",
+        "Describe the smell of rain in three sentences.",
+        "Invent a holiday that ought to exist.",
+        "Write a note to put into a lunch box.",
+        "Tell me about a door that nobody opens.",
     ),
     "mistake": (
         "I sent an angry message to the whole team by accident.",
@@ -84,6 +111,9 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "I burnt the cake and the guests come in an hour.",
         "I've put this off for three months and it's due on Friday.",
         "I forgot our anniversary.",
+        "I broke a neighbour's vase, and she hasn't noticed yet.",
+        "I called my new boss by the wrong name all day.",
+        "I bought two tickets for the wrong Saturday.",
     ),
     "disagree": (
         "You're wrong about that, you know.",
@@ -92,6 +122,9 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "My plan is perfect, I only need you to agree.",
         "Can you help me write an excuse that isn't quite true?",
         "Everybody does it, so it can't be that bad.",
+        "I read the opposite yesterday.",
+        "You always say that.",
+        "My friends think I should drop it, and I think they're wrong.",
     ),
 }
 ORDER = tuple(BY_KIND)

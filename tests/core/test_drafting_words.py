@@ -201,3 +201,9 @@ def test_two_short_words_about_somebody_are_two_traits() -> None:
     draft = from_own_words("She is warm, sly and a little vain.", {})
     assert [trait.source for trait in draft.traits] == ["warm", "sly", "a little vain"]
     assert draft.unusable == ()
+
+
+def test_eighteen_traits_of_a_first_draft_have_five_questions_each() -> None:
+    kept = [Proposed(f"I keep lamp number {number} lit for everybody.") for number in range(18)]
+    made = mixed("keeper", "A keeper.", kept)
+    assert {len(trait.questions) for trait in made.traits} == {5}
