@@ -15,7 +15,7 @@ import streamlit as st
 from app.check_choice import LM_EVAL, Choice
 from app.check_reads import Stamp, stamp_of
 from app.check_words import who
-from app.launch_quote import rough, rounded_up, sentence_case
+from app.launch_quote import rounded_up, sentence_case, took
 from app.reads import library, settings
 from app.wording import counted
 from core.cli.evals.common import sides_of
@@ -73,7 +73,12 @@ class Size:
             return f"Free · {told}, so it takes seconds"
         there = f", {self.there:,} there already" if self.there else ""
         parts = [sentence_case(self.price_words()), f"{counted(self.calls, 'answer')} to ask for{there}"]
-        return " · ".join([*parts, rough(sum(side.seconds for side in self.sides))])
+        return " · ".join([*parts, self.time()])
+
+    def time(self) -> str:
+        """About how long it takes."""
+        here = any(side.model.provider == "local" for side in self.sides if side.calls)
+        return took(sum(side.seconds for side in self.sides), here=here)
 
     def price_words(self) -> str:
         """What it costs in all."""

@@ -31,6 +31,11 @@ class Side:
         return self.price is not None and self.price.is_free
 
     @property
+    def is_here(self) -> bool:
+        """Whether this computer answers."""
+        return self.model.provider == "local"
+
+    @property
     def dearest_call(self) -> float:
         """USD that the spending limit keeps aside for one call, about."""
         if self.price is None or not self.found.open:
@@ -107,8 +112,7 @@ class Quote:
     def time(self) -> str:
         """About how long it takes, one side after the other; a span where other work here slows it down."""
         seconds = sum(side.found.seconds for side in self.sides)
-        here = any(side.model.provider == "local" and side.found.open for side in self.sides)
-        return span(seconds) if here else rough(seconds)
+        return took(seconds, here=any(side.is_here for side in self.sides if side.found.open))
 
     def details(self) -> list[str]:
         """The sides in sentences; one for both where nothing is paid."""
@@ -163,6 +167,11 @@ def rough(seconds: float) -> str:
         return "under a minute"
     step = MINUTE if seconds < 2 * HOUR else HOUR / 2
     return f"about {duration(round(seconds / step) * step)}"
+
+
+def took(seconds: float, *, here: bool) -> str:
+    """About how long something takes; on this computer a span, since other work slows it down."""
+    return span(seconds) if here else rough(seconds)
 
 
 def span(seconds: float) -> str:

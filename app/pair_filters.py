@@ -138,6 +138,8 @@ def draw_reasons(view: View) -> None:
     reasons = view.totals.reasons
     if not reasons:
         return
-    with st.expander(f"Why {sum(reasons.values()):,} were dropped", icon=":material/filter_alt:"):
+    count = sum(reasons.values())
+    were = "was" if count == 1 else "were"
+    with st.expander(f"Why {count:,} {were} dropped", icon=":material/filter_alt:"):
         for reason, count in reasons.items():
             st.markdown(f"{count:,} × {plain(reason)}")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.job_card import draw_progress
 from app.launch import active_job
-from app.launch_quote import rough, sentence_case
+from app.launch_quote import sentence_case, took
 from app.widgets import stop_button
 from app.wording import counted
 from core.prices import estimate_words
@@ -36,4 +36,6 @@ def size_words(sides: Sequence[Side]) -> str:
     dearest = next((side for side in sides if side.price is None or not side.price.is_free), sides[0])
     before = f", {there} there already" if there else ""
     price = sentence_case(estimate_words(low, high, dearest.price))
-    return f"{price} · {counted(calls, 'short answer')}{before} · {rough(sum(s.seconds for s in sides))}"
+    here = any(side.model.provider == "local" for side in sides if side.calls)
+    time = took(sum(side.seconds for side in sides), here=here)
+    return f"{price} · {counted(calls, 'short answer')}{before} · {time}"
