@@ -32,6 +32,12 @@ def job_argv(words: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "core", *words, "--json"]
 
 
+def job_words(argv: Sequence[str]) -> list[str]:
+    """The words of a job's argument list: what `job_argv` was given."""
+    words = list(argv[3:] if list(argv[1:3]) == ["-m", "core"] else argv)
+    return words[:-1] if words[-1:] == ["--json"] else words
+
+
 def shell_line(words: Sequence[str]) -> str:
     """The words as a person types them."""
     return shlex.join(["character", *words])

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import state
 from app.reads import settings
+from app.rights import refused_keys
 from app.widgets import plain, standing_complaint
 from core.errors import CoreError
 from core.names import PROVIDERS, Provider
@@ -143,6 +144,8 @@ def save_key(provider: str) -> None:
     state.go_to(f"keys-pasted:{provider}", state.place(f"keys-pasted:{provider}") + 1)
     _keep_answer(provider, None)
     state.complain(f"key:{provider}", None)
+    if refused_keys(f"key:{provider}"):
+        return
     try:
         settings().save_key(provider, value)
     except CoreError as error:
@@ -154,6 +157,8 @@ def save_key(provider: str) -> None:
 def remove_key(provider: str) -> None:
     """Forget a key that was saved here; for callbacks."""
     _keep_answer(provider, None)
+    if refused_keys(f"key:{provider}"):
+        return
     try:
         settings().remove_key(provider)
     except CoreError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app import state
-from app.commands import job_argv
+from app.commands import job_argv, job_words
 from app.reads import settings
-from app.rights import may_stop
+from app.rights import NOBODYS, bounded, may_stop, refusal
 from app.state.person import person
 from core.errors import CoreError
 from core.jobs import Job, Jobs
@@ -35,12 +35,13 @@ def launch(words: Sequence[str], *, title: str, subject: str, token: str, page: 
     `token` is the button's: two clicks on one drawn button are one job. A job of another tab with
     the same words is shown instead of started twice.
     """
-    state.complain(page, UNCHANGED if about_sample(words) else None)
-    if about_sample(words):
+    why_not = UNCHANGED if about_sample(words) else refusal(words)
+    state.complain(page, why_not)
+    if why_not:
         return
     try:
         jobs = Jobs(settings())
-        argv = job_argv(words)
+        argv = job_argv(bounded(words))
         running = active_job(subject)
         if running is not None and list(running.argv) == argv:
             state.say_once("It already runs.", ":material/info:")
@@ -74,8 +75,9 @@ def resume(job_id: str, token: str, page: str) -> None:
     """Run a job's command again; it does only what is missing. In a shared studio, only one's own."""
     try:
         jobs = Jobs(settings())
-        if not_ours := owned_by_another(jobs.get(job_id)):
-            state.complain(page, not_ours)
+        job = jobs.get(job_id)
+        if why_not := owned_by_another(job) or refusal(job_words(job.argv)):
+            state.complain(page, why_not)
             return
         jobs.resume(job_id, token=token)
     except CoreError as error:
@@ -87,4 +89,6 @@ def owned_by_another(job: Job) -> str | None:
     owner = job.page.get("by", "")
     if may_stop(owner):
         return None
+    if not owner:
+        return NOBODYS
     return f"{owner} started this job; ask them, or whoever runs this studio."

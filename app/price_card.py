@@ -82,6 +82,9 @@ def draw_prices() -> None:
 def draw_damaged(problem: str) -> None:
     """The file cannot be read: say so, and offer to begin a new one beside it."""
     st.error(plain(problem), icon=":material/error:")
+    if not is_admin():
+        st.caption("Whoever runs this studio can mend it.")
+        return
     st.button(
         "Set it aside and begin anew",
         key="prices-aside",
@@ -113,7 +116,7 @@ def draw_refresh() -> None:
     if last is not None and last.state not in ("done", "cancelled"):
         st.markdown(f":red[:material/error:] {plain(last.message)}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        for provider in PARSERS:
+        for provider in PARSERS if is_admin() else ():
             refresh_button(provider)
         st.caption(plain(ages(PriceTable(settings()))), width="content")
 

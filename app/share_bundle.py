@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from app import state
 from app.launch import active_job, last_job, launch
 from app.make_mine import draw_mine
 from app.reads import settings
+from app.rights import import_refusal
 from app.sidebar import title_of
 from app.state.sharing import received, set_received
 from app.widgets import job_progress, plain
@@ -30,6 +32,7 @@ from core.store.library import Library
 
 PAGE = "share"
 LARGEST_UPLOAD_MB = 500
+UPLOADS_KEPT_S = 24 * 3600.0
 WORDS = {
     "constitution": "the character and its prompts",
     "run": "answers, pairs and decisions",
@@ -191,9 +194,18 @@ def _kept(mark: str, data: bytes) -> Path:
     if known and known[0] == mark and Path(known[1]).is_file():
         return Path(known[1])
     path = settings().data_path / ".uploads" / f"{slug_for(mark)}.zip"
+    sweep(path.parent, older_than=time.time() - UPLOADS_KEPT_S)
     write_atomic(path, data, mode=0o600)
     set_received(mark, str(path))
     return path
+
+
+def sweep(folder: Path, *, older_than: float) -> None:
+    """Remove what was uploaded before a moment: each file was brought in by then, or never will be."""
+    for path in folder.glob("*.zip"):
+        with suppress(OSError):
+            if path.stat().st_mtime < older_than:
+                path.unlink()
 
 
 def draw_offer(path: Path) -> None:
@@ -207,13 +219,18 @@ def draw_offer(path: Path) -> None:
         name = slug_for(typed or proposed)
         if proposed != about.character:
             st.caption(f"You have another {plain(about.character)}, so this one gets a name of its own.")
+        elif is_here(about):
+            st.caption(f"The same {plain(about.character)} is here. Prompts of the bundle join its own.")
         words = ["bundle", "import", str(path), *(["--as", name] if name != about.character else [])]
         running = active_job("bundle-import") is not None
+        why_not = import_refusal(about.bytes, about.parts)
+        if why_not:
+            st.caption(why_not)
         st.button(
             "Bring it in",
             key="bring-in-bundle",
             icon=":material/download_done:",
-            disabled=running or bool(check_name(name)),
+            disabled=running or bool(check_name(name)) or bool(why_not),
             on_click=_bring_in,
             args=(words, about.character, state.click_token(f"bring-in:{path.stem}:{name}")),
         )
@@ -233,6 +250,14 @@ def free_name_for(found: Settings, about: Manifest) -> str:
         )
     except CoreError:
         return free_name(found, about.character)
+
+
+def is_here(about: Manifest) -> bool:
+    """Whether a character of the bundle's name is here."""
+    try:
+        return Library(settings()).revision(about.character) is not None
+    except CoreError:
+        return False
 
 
 def _bring_in(words: list[str], name: str, token: str) -> None:

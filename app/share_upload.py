@@ -7,6 +7,7 @@ import streamlit as st
 from app import state
 from app.launch import active_job, last_job, launch
 from app.reads import settings
+from app.rights import refusal
 from app.sidebar import title_of
 from app.widgets import job_progress, plain
 from app.wording import size
@@ -79,12 +80,15 @@ def _offer(name: str, repo: str, what: str, words: list[str]) -> None:
             "It needs HF_TOKEN, a token with write access from your Hugging Face settings: set it in the "
             "environment or in the .env file, then open this page again."
         )
+    why_not = refusal(words)
+    if why_not:
+        st.caption(why_not)
     total = size(sum(target.size for target in targets))
     st.button(
         f"Upload {total}",
         key="upload",
         icon=":material/cloud_upload:",
-        disabled=not has_token,
+        disabled=not has_token or bool(why_not),
         on_click=_upload,
         args=(name, words, state.click_token(f"upload:{name}")),
     )

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import state
+from app.commands import job_words
 from app.job_card import dotted
 from app.job_figures import roughly
-from app.launch import active_job, cancel, last_job, launch
+from app.launch import active_job, cancel, last_job, launch, owned_by_another
 from app.launch_options import dollars
 from app.reads import settings
 from app.sidebar import title_of
@@ -271,8 +272,11 @@ def draw_stop(name: str, tuning: Tuning | None, job: Job | None) -> None:
 
 def end(name: str, tuning_id: str | None, job_id: str | None, token: str) -> None:
     """Ask for the end, which whoever follows the tuning passes on; for callbacks."""
+    began = last_job(subject(name))
     if tuning_id is None and job_id is not None:
         cancel(job_id, PAGE)
+    elif began is not None and (not_ours := owned_by_another(began)):
+        state.complain(PAGE, not_ours)
     elif tuning_id is not None:
         words = ["train", "cancel", tuning_id]
         label = f"Cancel the training of {title_of(name)}"
@@ -326,8 +330,7 @@ def draw_stopped(name: str) -> None:
 
 def words_of(job: Job) -> list[str]:
     """The command of a stopped training without the word that would begin it anew."""
-    words = list(job.argv[3:] if list(job.argv[1:3]) == ["-m", "core"] else job.argv)
-    return [word for word in words if word not in ("--again", "--json")]
+    return [word for word in job_words(job.argv) if word not in ("--again", "--json")]
 
 
 def carry_on(name: str, words: list[str], token: str) -> None:

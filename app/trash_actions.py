@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import state
 from app.reads import library
+from app.rights import is_admin, refused
 from app.sidebar import title_of
 from app.state.trash import deleted_last, forget_deleted, remember_deleted
 from app.version_words import when
@@ -53,7 +54,8 @@ def draw_items(items: list[TrashItem]) -> None:
             )
     if len(items) > MOST_SHOWN:
         st.caption(f"And {len(items) - MOST_SHOWN} older ones: character constitution trash lists them.")
-    draw_for_good(items)
+    if is_admin():
+        draw_for_good(items)
 
 
 def draw_for_good(items: list[TrashItem]) -> None:
@@ -104,6 +106,8 @@ def bring_back(item_id: str) -> None:
 def delete_for_good(item_ids: tuple[str, ...]) -> None:
     """Remove exactly these for good: the ones whose name was typed."""
     state.complain(PAGE, None)
+    if refused(PAGE):
+        return
     try:
         for id in item_ids:
             name = library().delete_for_good(id)

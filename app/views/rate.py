@@ -9,9 +9,10 @@ from app.launch import active_job
 from app.rate_card import Sitting, draw_card, draw_done
 from app.rate_empty import SUBJECT, draw_empty
 from app.rate_results import draw_results
-from app.reads import library, run_of_character
+from app.reads import library, run_of_character, settings
 from app.sidebar import title_of
 from app.state.address import in_address
+from app.state.person import person
 from app.widgets import command, job_progress, page_head, plain, standing_complaint
 from core.errors import CoreError
 from core.evaluation.ratings import QUESTIONS, deck, standing, waiting
@@ -72,16 +73,10 @@ def live(name: str) -> None:
 
 
 def who_and_what() -> tuple[str, str]:
-    """The rater's name and the question, both in the address."""
+    """The rater's name and the question, in the address; where people sign in, the name is theirs."""
     left, right = st.columns([1, 2.6], vertical_alignment="bottom")
-    rater = left.text_input(
-        "Your name",
-        key="rater",
-        bind="query-params",
-        placeholder=NOBODY,
-        max_chars=40,
-        help="Each rater has votes of their own. Two raters show how far people agree.",
-    )
+    with left:
+        rater = person() or typed_name()
     first = next(iter(QUESTIONS))
     question = right.segmented_control(
         "Question",
@@ -91,7 +86,22 @@ def who_and_what() -> tuple[str, str]:
         format_func=lambda one: SHORT[one],
         label_visibility="collapsed",
     )
-    return (rater or "").strip() or NOBODY, question if question in QUESTIONS else first
+    return rater, question if question in QUESTIONS else first
+
+
+def typed_name() -> str:
+    """The name that a rater gives, in a studio that asks nobody who they are."""
+    if settings().sharing is not None:
+        return NOBODY
+    typed = st.text_input(
+        "Your name",
+        key="rater",
+        bind="query-params",
+        placeholder=NOBODY,
+        max_chars=40,
+        help="Each rater has votes of their own. Two raters show how far people agree.",
+    )
+    return (typed or "").strip() or NOBODY
 
 
 def sitting(run: Run, material: Material, rater: str, question: str) -> None:

@@ -12,7 +12,7 @@ from core.cli.output import Result, finish, say
 from core.settings import load_settings
 from core.stages.bundle import export_bundle, read_bundle
 from core.stages.bundle_contents import Parts
-from core.stages.bundle_import import import_bundle
+from core.stages.bundle_import import Limits, import_bundle
 from core.store.bundle import Manifest
 from core.store.runs import Run, run_folder
 
@@ -60,11 +60,21 @@ def export(
 @bundle.command("import")
 @click.argument("file", type=FILE)
 @click.option("--as", "as_name", help="Its name here [the bundle's].")
+@click.option("--most-mb", type=click.IntRange(min=1), help="Refuse what unpacks to more.")
+@click.option("--refuse-weights", is_flag=True, help="Refuse a bundle that brings trained weights.")
 @data_option
 @json_option
-def bring_in(file: Path, as_name: str | None, data: Path | None, as_json: bool) -> None:
+def bring_in(
+    file: Path,
+    as_name: str | None,
+    most_mb: int | None,
+    refuse_weights: bool,
+    data: Path | None,
+    as_json: bool,
+) -> None:
     """Bring in a bundle: all of it, checked first, or nothing. Nothing here is overwritten."""
-    found = import_bundle(load_settings(data=data), file, as_name=as_name)
+    limits = Limits(most_mb * 1_000_000 if most_mb else None, weights=not refuse_weights)
+    found = import_bundle(load_settings(data=data), file, as_name=as_name, limits=limits)
     for line in (*lines_of(found.manifest), *found.notes):
         say(line)
     say(f"{found.name} is {'here now.' if found.status == 'imported' else 'here; nothing was changed.'}")

@@ -56,11 +56,11 @@ def _added(value: Any, character: Constitution) -> Added:
     return Added(cast("str", text), cast("str | None", trait), cast("str", origin))
 
 
-def keep_added(settings: Settings, name: str, added: Iterable[Added]) -> bool:
-    """Add what was never spoken of here: one that was dropped here stays so. Whether any was new."""
+def keep_added(settings: Settings, name: str, added: Iterable[Added]) -> int:
+    """Add what was never spoken of here: one that was dropped here stays so. How many were new."""
     log = added_prompts(settings, name).log
     spoken = {row["prompt"] for row in log.rows()}
     rows = [{"do": "add"} | _row(one) for one in added if one.text not in spoken]
     if rows:
         log.add(*rows)
-    return bool(rows)
+    return len(rows)

@@ -7,6 +7,7 @@ what this studio writes; an adapter must begin as one. Nothing is unpickled, eve
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,8 @@ MOST_DEPTH = 64
 KINDS = (".json", ".jsonl", ".md", ".html", ".csv", ".safetensors", ".gguf")
 MOST_HEADER_BYTES = 100_000_000
 
+# Python reads 1e999 as infinity, which is no number of JSON either.
+_HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
 # A text, closed or not, or a bracket outside of any text.
 _TEXT_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
@@ -53,8 +56,17 @@ def strict_json(data: bytes, name: str) -> Any:
     def no_number(constant: str) -> None:
         raise _refused(name, f"{constant} is no number of JSON")
 
+    def number(text: str) -> float:
+        found = float(text)
+        if math.isinf(found):
+            no_number(text[:40])
+        return found
+
+    huge = number if _HUGE.search(data) else None
     try:
-        return json.loads(data.decode(), object_pairs_hook=pairs, parse_constant=no_number)
+        return json.loads(
+            data.decode(), object_pairs_hook=pairs, parse_constant=no_number, parse_float=huge
+        )
     except UnicodeDecodeError:
         raise _refused(name, "it is not UTF-8") from None
     except (ValueError, RecursionError) as error:

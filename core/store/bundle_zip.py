@@ -32,6 +32,8 @@ MOST_NAME = 300
 MOST_TABLE_BYTES = MOST_FILES * 512
 # Text of a model that repeats itself packs some 50 to 1; only a bomb goes far beyond.
 MOST_RATIO, RATIO_COUNTS_FROM = 400, 1_000_000
+# All of it together: many small bombs are one, and so are entries that share the same packed bytes.
+MOST_RATIO_OF_ALL, ALL_COUNTS_FROM = 200, 50_000_000
 CHUNK = 1 << 20
 EPOCH = (1980, 1, 1, 0, 0, 0)
 MANIFEST = "manifest.json"
@@ -97,7 +99,7 @@ def opened(path: Path) -> Generator[Archive]:
         with disk.reader(path) as file:
             _check_table_size(file, path.name)
             with _zip_of(file, path.name) as zip:
-                _check_entries(zip.infolist(), path.name)
+                _check_entries(zip.infolist(), path.name, file.seek(0, os.SEEK_END))
                 yield Archive(zip, path.name)
     except FileNotFoundError:
         raise RunError(f"There is no file {path}.") from None
@@ -148,17 +150,33 @@ def _table64(file: BinaryIO, locator: bytes, source: str) -> tuple[int, int]:
     return count, length
 
 
-def _check_entries(entries: Iterable[zipfile.ZipInfo], source: str) -> None:
-    seen: set[str] = set()
-    total = 0
+def _check_entries(entries: Iterable[zipfile.ZipInfo], source: str, packed: int) -> None:
+    seen, folders, total = set[str](), dict[str, str](), 0
     for entry in entries:
         why = _why_not(entry) or ("stands twice" if entry.filename.lower() in seen else "")
+        why = why or _folder_trouble(entry.filename, folders)
         seen.add(entry.filename.lower())
         total += entry.file_size
+        if not why and total > ALL_COUNTS_FROM and total > MOST_RATIO_OF_ALL * packed:
+            why = "would grow as only a zip bomb does, with those before it"
         if not why and total > MOST_BYTES:
             why = f"would unpack to more than {MOST_BYTES / 1e9:.0f} GB with those before it"
         if why:
             raise RunError(f"{source} was refused: {_shown(entry.filename)} {why}. Nothing was imported.")
+    if both := sorted(seen & set(folders)):
+        raise RunError(
+            f"{source} was refused: {_shown(both[0])} is a file and a folder. Nothing was imported."
+        )
+
+
+def _folder_trouble(name: str, folders: dict[str, str]) -> str:
+    """Why an entry's folders are none, beside those so far; "" where they are. They are remembered."""
+    parts = name.split("/")[:-1]
+    for end in range(1, len(parts) + 1):
+        folder = "/".join(parts[:end])
+        if folders.setdefault(folder.lower(), folder) != folder:
+            return "stands in a folder that is spelled in two ways"
+    return ""
 
 
 def _why_not(entry: zipfile.ZipInfo) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -12,9 +14,14 @@ from core.store.library import Library
 MAIN = PROJECT / "app" / "main.py"
 
 
-def tab(page: str = "", character: str = "pirate") -> AppTest:
-    """A tab on a page ("traits", "pairs" …; "" is the first one) with a character chosen."""
+def tab(page: str = "", character: str = "pirate", user: Mapping[str, Any] | None = None) -> AppTest:
+    """A tab on a page ("traits", "pairs" …; "" is the first one) with a character chosen.
+
+    `user` is what the server knows of who is signed in to a shared studio.
+    """
     app = AppTest.from_file(str(MAIN), default_timeout=30)
+    if user is not None:
+        app.user = dict(user)
     app.query_params["character"] = character
     app.run()
     if page:

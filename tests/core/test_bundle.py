@@ -179,7 +179,10 @@ def test_prompts_a_model_wrote_arrive_and_those_the_author_dropped_stay_away(
     dropped = library.additional("pirate").by_trait[trait][0]
     library.edit_additional(loaded, trait, dropped, None)
     library.add_additional(loaded, {trait: ["What does the fog smell of?"]})
-    import_bundle(away, export_bundle(settings, "pirate", None, tmp_path / "b.zip").path)
+    found = import_bundle(away, export_bundle(settings, "pirate", None, tmp_path / "b.zip").path)
+    assert found.notes == (
+        "The same pirate was here. Its prompts: 1 added, 1 taken out that its author had dropped.",
+    )
     there, here = library.additional("pirate").by_trait, Library(away).additional("pirate").by_trait
     assert {id: set(texts) for id, texts in there.items()} == {id: set(texts) for id, texts in here.items()}
 

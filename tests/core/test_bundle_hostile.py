@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from core.errors import CoreError
+from core.errors import CoreError, RunError
 from core.settings import Settings
 from core.stages.bundle import export_bundle, read_bundle
 from core.stages.bundle_contents import Parts
-from core.stages.bundle_import import import_bundle
+from core.stages.bundle_import import Limits, import_bundle
 from core.store.bundle_zip import MOST_FILES
 from tests.core.bundle_kit import consistent, files_below, finished, repacked, studio
 
@@ -101,6 +101,45 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(file: Path, away: Settings,
     bomb = with_entry(file, tmp_path / "b.zip", "run/bomb.jsonl", b"\0" * 50_000_000)
     assert bomb.stat().st_size < 3_000_000
     refused(away, bomb, "zip bomb")
+
+
+def test_many_small_bombs_are_one(file: Path, away: Settings, tmp_path: Path) -> None:
+    bomb = tmp_path / "b.zip"
+    bomb.write_bytes(file.read_bytes())
+    with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as zip:
+        for number in range(100):
+            zip.writestr(f"run/pad/{number}.jsonl", b'{"a": "' + b"x" * 990_000 + b'"}\n')
+    assert bomb.stat().st_size < 1_000_000
+    refused(away, bomb, "zip bomb")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("run/a.json", "run/a.json/b.json", "a file and a folder"),
+        ("run/A.json", "run/a.json/b.json", "a file and a folder"),
+        ("run/pad/a.json", "run/Pad/b.json", "spelled in two ways"),
+    ],
+)
+def test_names_that_no_disk_can_hold_beside_each_other_are_refused(
+    file: Path, away: Settings, tmp_path: Path, first: str, second: str, words: str
+) -> None:
+    one = with_entry(file, tmp_path / "a.zip", first)
+    refused(away, with_entry(one, tmp_path / "b.zip", second), words)
+
+
+def test_what_is_beyond_the_limits_is_refused_before_it_is_read(
+    file: Path, away: Settings, tmp_path: Path
+) -> None:
+    for limits, words in ((Limits(bytes=10), "at most"), (Limits(weights=False), "trained weights")):
+        with pytest.raises(RunError, match=words):
+            import_bundle(away, file, limits=limits)
+    assert files_below(away.data_path) == {}
+    light = export_bundle(
+        studio(tmp_path / "home"), "pirate", None, tmp_path / "light.zip", parts=Parts(adapter=False)
+    )
+    limits = Limits(bytes=50_000_000, weights=False)
+    assert import_bundle(away, light.path, limits=limits).name == "pirate"
 
 
 def test_a_million_entries_are_refused_without_being_read(away: Settings, tmp_path: Path) -> None:
@@ -193,6 +232,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a field twice": (changed("run/twice.json", b'{"a": 1, "a": 2}'), "twice"),
     "NaN": (changed("run/nan.json", b'{"a": NaN}'), "NaN"),
     "infinity in a line": (changed(TEACHER, b'{"a": -Infinity}\n'), "Infinity"),
+    "infinity as a large number": (changed("run/large.json", b'{"a": 1e999}'), "1e999"),
     "not UTF-8": (changed("run/bytes.json", b'{"a": "\xff"}'), "UTF-8"),
     "a line that is no object": (changed(TEACHER, b"[1]\n"), "no JSON object"),
     "a line without end": (
