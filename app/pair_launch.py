@@ -229,9 +229,11 @@ def make_button(plan: Plan, limit: int, *, primary: bool) -> None:
     """A button that starts making pairs; its token makes a double click one job."""
     button = f"pairs:{'preview' if primary else 'make'}"
     st.button(
+    # Once its answers are there, what comes next on the page is something else.
+    is_done = plan.preview is not None and not plan.preview.calls
         f"Preview {limit}" if primary else f"Make {limit} pairs",
         key=button,
-        type="primary" if primary else "secondary",
+        type="primary" if primary and not is_done else "secondary",
         icon=":material/play_arrow:" if primary else ":material/rocket_launch:",
         shortcut="P" if primary else None,
         disabled=plan.running or bool(plan.trouble) or not plan.engines.models(),

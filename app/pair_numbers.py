@@ -33,3 +33,10 @@ def draw_progress(view: View) -> None:
     told = f"{totals.decided:,} of {totals.pairs:,} decided{who}"
     waiting = f" · {totals.waiting:,} more are planned and have no answer yet" if totals.waiting else ""
     st.progress(totals.decided / max(1, totals.pairs), text=told + waiting)
+    if is_reviewed(view):
+        st.caption("Every pair is decided. The training file is written under the pairs.")
+
+
+def is_reviewed(view: View) -> bool:
+    """Whether people have decided about every pair there is."""
+    return 0 < view.totals.pairs <= view.totals.decided

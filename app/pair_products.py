@@ -23,15 +23,20 @@ from core.store.runs import Run
 MOST_IN_PAGE = 2_000
 
 
-def draw_products(run: Run, engines: Engines, kept: int) -> None:
-    """Write the DPO file and hand it over; one that is older than the last decision is not offered."""
+def draw_products(run: Run, engines: Engines, kept: int, *, reviewed: bool) -> None:
+    """Write the DPO file and hand it over; one that is older than the last decision is not offered.
+
+    `reviewed` says that every pair is decided: then this is the one thing left to do here.
+    """
     if not kept:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
+    path = written_of(run, engines, kept)
         label = f"Write the {within('dpo-file')} ({kept:,} pairs)"
-        if st.button(label, key="write-dpo", icon=":material/save:"):
+        kind = "primary" if reviewed and path is None else "secondary"
+        if st.button(label, key="write-dpo", icon=":material/save:", type=kind):
             write(run, engines, kept)
-        path = written_of(run, engines, kept)
+            path = written_of(run, engines, kept)
         if path is not None:
             draw_written(path)
 

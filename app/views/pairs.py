@@ -16,7 +16,7 @@ from app.pair_export import draw_export
 from app.pair_filters import draw_filters, draw_reasons
 from app.pair_launch import PAGE, Engines, actions, choose_engines, live, live_short
 from app.pair_list import draw_list
-from app.pair_numbers import draw_numbers, draw_progress
+from app.pair_numbers import draw_numbers, draw_progress, is_reviewed
 from app.pair_products import draw_products
 from app.pair_reads import Pairs, pairs_of, planned_prompts
 from app.reads import library, run_of_character, settings
@@ -147,7 +147,7 @@ def after(name: str, pairs: Pairs, view: View, engines: Engines, *, running: boo
     if running:
         return []
     draw_reasons(view)
-    draw_products(pairs.run, engines, view.totals.kept)
+    draw_products(pairs.run, engines, view.totals.kept, reviewed=is_reviewed(view))
     box = st.expander("Take the accepted pairs elsewhere", icon=":material/ios_share:", on_change="rerun")
     if not box.open:
         return []
