@@ -228,9 +228,9 @@ def draw_suggestion(plan: Plan) -> None:
 def make_button(plan: Plan, limit: int, *, primary: bool) -> None:
     """A button that starts making pairs; its token makes a double click one job."""
     button = f"pairs:{'preview' if primary else 'make'}"
-    st.button(
     # Once its answers are there, what comes next on the page is something else.
     is_done = plan.preview is not None and not plan.preview.calls
+    st.button(
         f"Preview {limit}" if primary else f"Make {limit} pairs",
         key=button,
         type="primary" if primary and not is_done else "secondary",

@@ -30,8 +30,8 @@ def draw_products(run: Run, engines: Engines, kept: int, *, reviewed: bool) -> N
     """
     if not kept:
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
     path = written_of(run, engines, kept)
+    with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Write the {within('dpo-file')} ({kept:,} pairs)"
         kind = "primary" if reviewed and path is None else "secondary"
         if st.button(label, key="write-dpo", icon=":material/save:", type=kind):
