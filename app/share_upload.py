@@ -53,7 +53,7 @@ def draw_upload(name: str) -> list[str]:
         "Only you can see it",
         value=True,
         key="hub-private",
-        help="Of a repository that is there already, nothing is changed about who sees it.",
+        help="Into a repository that is there already and that everybody sees, nothing is put then.",
     )
     words = upload_words(name, repo, what, private=private)
     if running := active_job(subject_of(name)):

@@ -22,6 +22,8 @@ from core.errors import SettingsError
 from core.names import PROVIDERS, Provider
 from core.store.jsonl import read_json, write_json
 
+# What leads requests with HF_TOKEN elsewhere.
+HUBS = ("HF_ENDPOINT", "HF_DATASETS_SERVER")
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -148,16 +150,27 @@ class Settings:
         return self._lookup("TOGETHER_PROJECT_ID")[0]
 
     def token(self, name: str) -> Secret | None:
-        """A token that belongs to no chat provider (HF_TOKEN, WANDB_TOKEN), or None."""
-        value, _ = self._lookup(name)
+        """A token that belongs to no chat provider (HF_TOKEN, WANDB_TOKEN), or None.
+
+        One of the environment is not given for a hub that the folder's `.env` names.
+        """
+        value, source = self._lookup(name)
+        if name == "HF_TOKEN" and source == "environment" and self.hub_moved_by_dotenv:
+            return None
         return Secret(value) if value else None
+
+    @property
+    def hub_moved_by_dotenv(self) -> bool:
+        """Whether the folder's `.env` names another Hugging Face hub or dataset server."""
+        found = [self._lookup(name) for name in HUBS]
+        return any(value and source == ".env" for value, source in found)
 
     def secrets(self) -> list[str]:
         """Every key and token there is, so that texts can be cleared of them by value."""
         found = [self.key(name) for name in PROVIDERS]
-        tokens = [self.token(name) for name in ("HF_TOKEN", "WANDB_TOKEN")]
+        tokens = [self._lookup(name)[0] for name in ("HF_TOKEN", "WANDB_TOKEN")]
         values = [key.secret.reveal() for key in found if key]
-        return values + [token.reveal() for token in tokens if token]
+        return values + [token for token in tokens if token]
 
     def for_subprocess(self) -> dict[str, str]:
         """The environment for a job: this one, paths made explicit. Keys travel here, not in argv.
@@ -184,6 +197,8 @@ class Settings:
             for name, spec in PROVIDERS.items()
             if spec.key_name and self._environment.get(spec.key_name) and self._moved_by_dotenv(name)
         }
+        if self._environment.get("HF_TOKEN") and self.hub_moved_by_dotenv:
+            risky |= set(HUBS)
         return {name: value for name, value in self._dotenv.items() if name not in risky}
 
     def _lookup(self, name: str) -> tuple[str | None, str]:

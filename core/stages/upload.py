@@ -256,6 +256,11 @@ def hub_of(settings: Settings) -> str:
 def token_of(settings: Settings) -> Secret:
     """The token that uploads need. Raises SettingsError without one."""
     token = settings.token("HF_TOKEN")
+    if token is None and settings.hub_moved_by_dotenv:
+        raise SettingsError(
+            "The .env of this folder sends uploads to a hub of its own; a token of the environment does "
+            "not go there. Put that hub's HF_TOKEN into .env too, or take HF_ENDPOINT out of it."
+        )
     if token is None:
         raise SettingsError(
             "An upload needs a token: make one with write access at huggingface.co/settings/tokens, set "
@@ -272,6 +277,8 @@ def upload(
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Uploaded]:
     """Put every target in its repository, made when missing; an existing one keeps its own visibility.
+
+    What is to be private never goes into one that everybody can see.
 
     Raises SettingsError for the token, RunError for what the hub refuses or cannot be reached for.
     """
@@ -295,7 +302,13 @@ def _send(
     try:
         say(f"{target.repo}: {len(target.items)} files, {target.size / 1e6:.1f} MB")
         place = api.create_repo(target.repo, repo_type=target.kind, private=private, exist_ok=True)
-        before = api.repo_info(target.repo, repo_type=target.kind).sha
+        there = api.repo_info(target.repo, repo_type=target.kind)
+        if private and there.private is False:
+            raise RunError(
+                f"{target.repo} is there already, and everybody can see it. Nothing was uploaded: choose "
+                "another name, make it private at the hub, or say --public."
+            )
+        before = there.sha
         operations = [
             CommitOperationAdd(
                 item.name, item.content if isinstance(item.content, bytes) else str(item.content)
@@ -341,7 +354,7 @@ def _refusal(error: Any, target: Target, settings: Settings) -> CoreError:
         )
     if status == 404:
         return RunError(f"{target.repo} was not found, or HF_TOKEN may not see it. Check the name.")
-    said = redact(str(error), settings.secrets()).splitlines()[0][:300]
+    said = (redact(str(error), settings.secrets()).splitlines() or [type(error).__name__])[0][:300]
     return RunError(
         f"The hub refused {target.repo} ({said}). Run the same command again; nothing is sent twice."
     )

@@ -22,6 +22,7 @@ from urllib.parse import quote, quote_plus
 
 import psutil
 import pytest
+from streamlit import config
 
 from core.engines.opening import open_engine
 from core.engines.price_lists import fetch_prices
@@ -217,6 +218,8 @@ def test_x1_a_running_job_shows_no_key_in_processes_files_or_on_its_page(
 
     with LoadServer(Plan(script=script)) as server:
         studio = studio_at(tmp_path, server.url)
+        # Streamlit reads its settings from the folder that it is first asked about them in.
+        config.get_option("server.address")
         monkeypatch.chdir(tmp_path)
         for name, value in studio.environment.items():
             monkeypatch.setenv(name, value)

@@ -24,7 +24,7 @@ from core.stages.upload import hub_of, plan_upload, upload
 from core.store.jsonl import write_json
 from tests.core.bundle_kit import finished, studio
 from tests.core.character_kit import UNHURRIED, a_character
-from tests.hub_server import READS, WRITES, Hub
+from tests.hub_server import READS, WRITES, Hub, Repo
 
 
 @pytest.fixture
@@ -131,6 +131,29 @@ def test_a_refused_commit_is_a_sentence_and_trying_again_works(home: Settings, h
         upload(home, targets)
     sent = list(hub.puts)
     assert upload(home, targets)[0].changed and hub.puts == sent
+
+
+def test_what_is_to_be_private_never_goes_where_everybody_sees_it(home: Settings, hub: Hub) -> None:
+    hub.repos["models/ann/pirate"] = Repo(private=False)
+    targets = plan_upload(home, "pirate", "ann/pirate")
+    with pytest.raises(RunError, match="everybody can see it"):
+        upload(home, targets)
+    assert not hub.puts and not hub.repos["models/ann/pirate"].files
+    assert upload(home, targets, private=False)[0].changed
+
+
+def test_a_token_of_the_environment_stays_home_where_a_folder_names_another_hub(
+    home: Settings, hub: Hub, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"HF_ENDPOINT={hub.url}\n")
+    settings = studio(tmp_path, HF_TOKEN=WRITES)
+    with pytest.raises(SettingsError, match="does not go there"):
+        upload(settings, plan_upload(settings, "pirate", "ann/pirate"))
+    assert hub.tokens == set() and WRITES in settings.secrets()
+    assert "HF_ENDPOINT" not in settings.for_subprocess()
+    (tmp_path / ".env").write_text(f"HF_ENDPOINT={hub.url}\nHF_TOKEN={WRITES}\n")
+    settings = studio(tmp_path)
+    assert upload(settings, plan_upload(settings, "pirate", "ann/pirate"))[0].changed
 
 
 def test_a_hub_that_is_not_there_is_a_sentence(home: Settings, tmp_path: Path) -> None:
