@@ -32,6 +32,7 @@ from app.check_standing import draw_standing
 from app.check_words import CONTROL_WORDS
 from app.glossary import name
 from app.launch_quote import sentence_case
+from app.links import link_to
 from app.state.address import in_address, whole
 from app.widgets import plain
 from core.evaluation.variants import VARIANTS
@@ -288,4 +289,4 @@ def draw_no_judge(about: About, small: Mapping[str, Any] | None) -> None:
     st.caption("A judge is needed here. The small one on this computer is free.")
     st.caption(plain(f"What is known of it: {known[:1].lower()}{known[1:]}."))
     if not has_judge_key():
-        st.page_link("views/settings.py", label="Add a key for a large judge", icon=":material/key:")
+        link_to("views/settings.py", "Add a key for a large judge", icon=":material/key:")

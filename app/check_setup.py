@@ -14,6 +14,7 @@ from app.check_size import Size, size_of
 from app.glossary import spoken
 from app.launch import active_job, launch
 from app.launch_options import cost_money, draw_limit
+from app.links import link_to
 from app.reads import library, settings
 from app.sidebar import title_of
 from app.state.limits import set_limit
@@ -80,16 +81,16 @@ def draw_size(size: Size, choice: Choice) -> None:
 def draw_way_out(choice: Choice) -> None:
     """The page on which what is missing can be made."""
     if not has_pairs(library().load(choice.name).constitution):
-        st.page_link("views/pairs.py", label="Make pairs", icon=":material/compare_arrows:")
+        link_to("views/pairs.py", "Make pairs", icon=":material/compare_arrows:")
     elif choice.judge or not choice.is_embedded():
-        st.page_link("views/settings.py", label="Engines and keys", icon=":material/key:")
+        link_to("views/settings.py", "Engines and keys", icon=":material/key:")
 
 
 def draw_benchmark_setup(about: About) -> None:
     """The button that makes lm-eval's own environment; its progress is a job's."""
     st.caption("lm-eval is not installed here: it gets an environment of its own, about 1 GB.")
     if active_job(SETUP) is not None:
-        st.page_link("views/jobs.py", label="lm-eval is being set up", icon=":material/pending_actions:")
+        link_to("views/jobs.py", "lm-eval is being set up", icon=":material/pending_actions:")
         return
     st.button(
         "Set up lm-eval",

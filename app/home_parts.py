@@ -10,6 +10,7 @@ import streamlit as st
 from app import state
 from app.home_reads import jobs
 from app.job_card import STATES
+from app.links import link_to
 from app.sidebar import title_of
 from app.widgets import plain
 from app.wording import ago
@@ -94,7 +95,7 @@ def draw_work() -> None:
         st.markdown("**Lately**")
         draw_jobs(ended)
     if running or ended:
-        st.page_link("views/jobs.py", label="All jobs", icon=":material/pending_actions:")
+        link_to("views/jobs.py", "All jobs", icon=":material/pending_actions:")
 
 
 def draw_jobs(shown: Sequence[Job]) -> None:

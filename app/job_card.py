@@ -36,7 +36,9 @@ from app.job_reads import (
     speed,
 )
 from app.launch import last_job, owned_by_another, resume
+from app.links import link_to
 from app.reads import settings
+from app.rights import told_owner
 from app.widgets import plain, stop_button
 from app.wording import ago, counted, duration
 from core.errors import CoreError
@@ -107,7 +109,7 @@ def draw_line(job: Job, is_open: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(gap=None):
             st.markdown(f"**{plain(job.title)}**")
-            owner = job.page.get("by")
+            owner = told_owner(job.page.get("by", ""))
             st.caption(dotted(facts(job) + (f" · started by {owner}" if owner else "")))
         st.badge(word, icon=icon, color=color)
         st.button(
@@ -236,8 +238,8 @@ def draw_link(job: Job) -> None:
     kind, _, name = job.subject.partition(":")
     if kind in PAGES and name:
         path, label = PAGES[kind]
-        query = {"drafting" if kind == "drafting" else "character": name}
-        st.page_link(path, label=label, icon=":material/arrow_outward:", query_params=query)
+        about = "drafting" if kind == "drafting" else "character"
+        link_to(path, label, icon=":material/arrow_outward:", **{about: name})
 
 
 def draw_remove(job: Job) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 import streamlit as st
 
 from app.lineage_words import version_line
+from app.links import link_to
 from app.reads import library, settings
 from app.widgets import plain
 from core.errors import CoreError
@@ -38,7 +39,7 @@ def draw_strip(name: str) -> None:
         words = chain_words(found) or "Nothing made yet"
         mark = f"{STALE} " if found.is_stale else ""
         label = f"{mark}{plain(words)}{' · stale' if found.is_stale else ''}"
-        st.page_link(OVERVIEW, label=label, query_params={"character": name}, help=strip_help(found))
+        link_to(OVERVIEW, label, help=strip_help(found), character=name)
 
 
 def strip_help(found: Lineage) -> str:
@@ -61,7 +62,7 @@ def draw_stale_note(name: str, what: str) -> None:
         first = link.reasons[0] if link.reasons else ""
         more = f" And {len(link.reasons) - 1} more." if len(link.reasons) > 1 else ""
         st.caption(f"{STALE} **Stale.** {plain(first + more)}", width="content")
-        st.page_link(OVERVIEW, label="See what to do", query_params={"character": name}, width="content")
+        link_to(OVERVIEW, "See what to do", character=name)
 
 
 def link_for(found: Lineage, what: str) -> Link[object] | None:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import state
 from app.editor import Open, change
+from app.links import link_to
 from app.lint_reads import Checked, checked
 from app.reads import library
 from app.widgets import difference, plain
@@ -150,9 +151,9 @@ def draw_answers(opened: Open, finding: Finding, here: str) -> None:
                 args=("trait", finding.also),
             )
         if finding.trait and here != "traits":
-            st.page_link("views/traits.py", label="The trait", icon=":material/edit_note:")
+            link_to("views/traits.py", "The trait", icon=":material/edit_note:")
         if (finding.exchange or finding.rule == "no-exchanges") and here != "exchanges":
-            st.page_link("views/exchanges.py", label="The exchanges", icon=":material/forum:")
+            link_to("views/exchanges.py", "The exchanges", icon=":material/forum:")
 
 
 def draw_ignored(opened: Open, findings: list[Finding]) -> None:

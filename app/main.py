@@ -10,13 +10,17 @@ from pathlib import Path
 import streamlit as st
 
 from app import state
+from app.browser import draw_script
 from app.check_kinds import ABOUTS
 from app.check_names import title_now
 from app.gate import draw_signed_in, let_in
 from app.glossary import draw_vocabulary_switch
+from app.links import lead_to
+from app.page_list import draw_list
 from app.sample_banner import draw_sample_banner
 from app.sidebar import character_switcher
 from app.state.address import arrive, leave
+from app.state.limits import bring_back_limits
 from app.state.preferences import remember_visit
 from app.tour import draw_tour, here
 from app.widgets import style_sheet
@@ -30,6 +34,7 @@ st.set_page_config(
 )
 
 style_sheet()
+draw_script()
 
 if not let_in():
     st.stop()
@@ -74,15 +79,16 @@ PAGES = {
     ],
 }
 
-# All of them: a page behind “View more” is a page that nobody finds.
-page = st.navigation(PAGES, expanded=True)
+page = st.navigation(PAGES, position="hidden")
 if wished := state.requested_page():
-    st.switch_page(wished, query_params={"character": state.character() or ""})
+    lead_to(wished)
 arrive(page.url_path)
 character_switcher()
 draw_vocabulary_switch()
 draw_signed_in()
+draw_list(PAGES)
 remember_visit(state.character(), page.url_path)
+bring_back_limits()
 draw_tour(page.url_path)
 draw_sample_banner(page.url_path, quiet=here() is not None)
 page.run()

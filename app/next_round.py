@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import state
+from app.links import link_to
 from app.reads import library, settings
 from app.widgets import plain
 from core.attacks import ATTACKS, Reading
@@ -60,7 +61,7 @@ def draw_added(name: str, added: Added, where: str) -> None:
     """That it is on the list, and the ways to see it and to take it off."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(":material/check: In the next round", width="content")
-        st.page_link("views/prompts.py", label="See it", query_params={"character": name})
+        link_to("views/prompts.py", "See it", character=name)
         st.button(
             "Take it off",
             key=f"take-off:{where}",

@@ -8,6 +8,7 @@ from app import state
 from app.job_card import draw_ended_badly, draw_progress
 from app.launch import active_job, cancel, launch
 from app.launch_quote import rough
+from app.links import link_to
 from app.reads import settings
 from app.sidebar import title_of
 from app.widgets import plain
@@ -54,7 +55,7 @@ def draw_offer(name: str) -> None:
     if offer is None:
         st.markdown("**Make the pairs anew**")
         st.caption(plain(why) or "The earlier answers are not here; make new ones on the Pairs page.")
-        st.page_link("views/pairs.py", label="Pairs", icon=":material/arrow_outward:")
+        link_to("views/pairs.py", "Pairs", icon=":material/arrow_outward:")
         return
     if offer.affected is not None:
         draw_choice(name, "affected", affected_label(offer), offer.affected, primary=True)

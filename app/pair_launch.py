@@ -21,6 +21,7 @@ from app.launch_options import (
     unpriced,
 )
 from app.launch_quote import Quote
+from app.links import link_to
 from app.make_mine import draw_mine
 from app.pair_reads import pairs_of
 from app.reads import library, run_of_character
@@ -193,9 +194,9 @@ def draw_plan(plan: Plan, planned: int) -> None:
     unknown = unpriced(plan.engines.models()) if plan.more else []
     if unknown:
         label = f"Add the price of {unknown[0]}"
-        st.page_link("views/settings.py", label=plain(label), icon=":material/sell:")
+        link_to("views/settings.py", plain(label), icon=":material/sell:")
     elif plan.trouble:
-        st.page_link("views/settings.py", label="Engines and keys", icon=":material/key:")
+        link_to("views/settings.py", "Engines and keys", icon=":material/key:")
 
 
 def draw_quote(more: Quote, planned: int) -> None:

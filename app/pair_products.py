@@ -10,6 +10,7 @@ import streamlit as st
 from app import state
 from app.glossary import within
 from app.launch import active_job, launch
+from app.links import link_to
 from app.pair_launch import PAGE, Engines
 from app.reads import settings
 from app.widgets import plain
@@ -71,8 +72,7 @@ def draw_written(path: Path) -> None:
     st.download_button(
         "Download", path.read_bytes, path.name, icon=":material/download:", on_click="ignore"
     )
-    query = {"character": state.character() or ""}
-    st.page_link("views/train.py", label="Train on it", icon=":material/arrow_forward:", query_params=query)
+    link_to("views/train.py", "Train on it", icon=":material/arrow_forward:")
     st.caption(plain(f"Written to {path}"))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import state
+from app.links import link_to
 from app.next_round import undo_added
 from app.reads import library
 from app.state.address import in_address
@@ -57,7 +58,7 @@ def draw_hand_written(trait: Trait) -> None:
     """The questions of the character file, which are edited where they belong."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Written by hand", width="content")
-        st.page_link("views/traits.py", label="Edit them under Traits", icon=":material/edit_note:")
+        link_to("views/traits.py", "Edit them under Traits", icon=":material/edit_note:")
     for question in trait.questions:
         st.text(question)
 

@@ -9,6 +9,7 @@ import streamlit as st
 from app import state
 from app.commands import verb_words
 from app.launch import active_job, launch
+from app.links import link_to
 from app.prompt_plan import Place, Wish, wish_for
 from app.prompt_price import price_words
 from app.reads import settings
@@ -56,7 +57,7 @@ def choose_engine() -> tuple[str, str | None]:
         trouble = trouble_of(model)
         if trouble is None and is_small(model):
             st.caption(SMALL)
-        st.page_link("views/settings.py", label="Engines and keys", icon=":material/key:")
+        link_to("views/settings.py", "Engines and keys", icon=":material/key:")
     if trouble:
         st.error(plain(trouble), icon=":material/error:")
     return model, trouble

@@ -18,6 +18,7 @@ from app.job_card import draw_ended_badly, draw_progress
 from app.launch import active_job, cancel, launch
 from app.launch_quote import sentence_case
 from app.lineage_strip import draw_stale_note
+from app.links import link_to
 from app.reads import library, run_of_character
 from app.sidebar import title_of
 from app.state.address import in_address
@@ -207,7 +208,7 @@ def draw_parts(parts: dict[About, Kept | None]) -> None:
             # The icon stands outside the link, whose padding would push it off the sentence's left edge.
             with st.container(horizontal=True, vertical_alignment="center", gap=None):
                 st.markdown(icon_of(kept), width="content")
-                st.page_link(about.view, label=title_now(about), query_params=query(), width="content")
+                link_to(about.view, title_now(about))
             st.caption(plain(said(about, kept)))
 
 
@@ -222,8 +223,3 @@ def said(about: About, kept: Kept | None) -> str:
         return f"Not measured yet: {about.question}?"
     headline = present(Run(kept.folder.parents[2]), kept.result).headline
     return sentence_case(headline) + ("" if kept.result.complete else " Incomplete.")
-
-
-def query() -> dict[str, str]:
-    """The address of the same character on another page."""
-    return {"character": state.character() or ""}

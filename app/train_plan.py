@@ -10,6 +10,7 @@ import streamlit as st
 from app import state
 from app.glossary import knows, meaning, name, spoken, technical
 from app.launch import launch
+from app.links import link_to
 from app.reads import settings
 from app.sidebar import title_of
 from app.state.address import in_address, number, whole
@@ -229,8 +230,7 @@ def draw_trouble(check: Check) -> None:
             st.caption(plain(spoken(check.cure)))
         if check.page:
             path, label = PAGES[check.page]
-            query = {"character": state.character() or ""}
-            st.page_link(path, label=label, icon=":material/arrow_outward:", query_params=query)
+            link_to(path, label, icon=":material/arrow_outward:")
 
 
 # ---- the button

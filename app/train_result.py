@@ -10,6 +10,7 @@ import streamlit as st
 from app.glossary import meaning, name
 from app.job_card import dotted
 from app.job_charts import CONFIG, HEIGHT
+from app.links import lead_to
 from app.reads import settings
 from app.sidebar import title_of
 from app.state.address import in_address
@@ -91,8 +92,7 @@ def draw_next(name: str, last: Training) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Hear {title_of(name)} before and after"
         if st.button(plain(label), key="train:hear", type="primary", icon=":material/compare:"):
-            query = {"character": name, "adapter": last.kind}
-            st.switch_page("views/before_after.py", query_params=query)
+            lead_to("views/before_after.py", character=name, adapter=last.kind)
         st.caption("One question, two answers side by side, and a slider for how strong.", width="content")
 
 

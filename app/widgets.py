@@ -13,6 +13,7 @@ from app import state
 from app.commands import shell_line
 from app.glossary import meanings
 from app.launch import cancel
+from app.links import lead_to
 from core.diff import Span, reading
 from core.jobs import Job
 
@@ -145,8 +146,7 @@ def next_step(label: str, page: str, caption: str) -> None:
     if st.button(
         label, type="primary", icon=":material/arrow_forward:", width="stretch", key=f"next:{page}"
     ):
-        # With the character: a page opened without one falls back to the first of the list.
-        st.switch_page(page, query_params={"character": state.character() or ""})
+        lead_to(page)
     st.caption(caption)
 
 

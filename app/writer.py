@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app import state
+from app.links import link_to
 from app.reads import settings
 from app.state.person import person
 from app.widgets import plain
@@ -111,7 +112,7 @@ def choose_writer(where: str) -> Writer:
             help="provider/model, for example openrouter/z-ai/glm-4.5-air or ollama/llama3.1:8b",
         )
         st.caption(f"Left empty: the best there is, {plain(_best())}.")
-        st.page_link("views/settings.py", label="Engines and keys", icon=":material/key:")
+        link_to("views/settings.py", "Engines and keys", icon=":material/key:")
     if chosen.trouble:
         st.error(plain(chosen.trouble), icon=":material/error:")
     elif not chosen.is_capable:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -21,16 +21,45 @@ from app.state.memory import recall, remember
 LONGEST = 2000
 
 
+class Drawn(NamedTuple):
+    """What a page has put into its address: about whom, widgets by their word, what `keep_words` kept."""
+
+    who: str | None
+    set: dict[str, tuple[str, Any]]
+    words: list[str]
+
+
 def arrive(page: str) -> None:
     """Say which page is drawn now, before anything on it is."""
     remember("kept-stays", recall("kept-page") == page)
     remember("kept-page", page)
+    remember("kept-drawn", Drawn(recall("character"), {}, []))
     remember("kept-typed", _typed_since(recall("kept-values", {})))
 
 
 def leave() -> None:
     """Say that the page has been drawn to its end."""
     remember("kept-values", _values())
+    remember(f"kept-left:{recall('kept-page')}", recall("kept-drawn"))
+
+
+def address_of(page: str) -> dict[str, str]:
+    """The words of a page's address: the character, and what this tab had set when it last left the page.
+
+    A link that holds them all opens the page in one step: nothing is left for the page to add.
+    """
+    who = recall("character")
+    words: dict[str, str] = {"character": who} if who else {}
+    left: Drawn | None = recall(f"kept-left:{page}")
+    if left is None or left.who != who:
+        return words
+    for name, (key, default) in left.set.items():
+        value = recall(f"kept:{key}", default)
+        if value != default and len(text := text_of(value)) <= LONGEST:
+            words[name] = text
+    for what in left.words:
+        words |= recall(f"kept-words:{what}", {})
+    return words
 
 
 def _values() -> dict[str, Any]:
@@ -70,6 +99,27 @@ def keep_words(what: str, names: Collection[str]) -> None:
     remember(
         f"kept-words:{what}", {name: st.query_params[name] for name in names if name in st.query_params}
     )
+    if (drawn := _drawn()) and what not in drawn.words:
+        drawn.words.append(what)
+
+
+def _drawn() -> Drawn | None:
+    return recall("kept-drawn")
+
+
+def word(name: str, key: str) -> str | None:
+    """What a word of the address that belongs to no widget says, or what the tab last had under `key`."""
+    text = _there(name, str, None, recall(f"kept:{key}")) or None
+    set_word(name, key, text)
+    if drawn := _drawn():
+        drawn.set[name] = (key, None)
+    return text
+
+
+def set_word(name: str, key: str, text: str | None) -> None:
+    """Put such a word into the address and keep it for the tab; None takes it out. For callbacks too."""
+    remember(f"kept:{key}", text)
+    _put(name, text)
 
 
 Read = Callable[[str], Any]
@@ -100,6 +150,8 @@ def in_address(
     value = _fitting(read, value, default)
     st.session_state[key] = value
     remember(f"kept:{key}", value)
+    if drawn := _drawn():
+        drawn.set[name] = (key, default)
     _put(name, None if value == default else text_of(value))
     return key
 

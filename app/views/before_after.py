@@ -11,6 +11,7 @@ from app import state
 from app.answer_columns import draw_columns
 from app.break_answers import column_of, draw_verdicts
 from app.break_choice import EMBEDDED
+from app.links import link_to
 from app.next_round import WHERE
 from app.reads import library, settings
 from app.sample_answers import draw_stored_answers
@@ -71,11 +72,11 @@ def empty(name: str) -> None:
     with st.columns([1.2, 2])[0]:
         if not draw_try_it(name, "before"):
             next_step("Train a student", "views/train.py", "A few dozen pairs and some minutes are enough.")
-    st.page_link(
+    link_to(
         "views/before_after.py",
-        label="Or see the finished sample before and after",
+        "Or see the finished sample before and after",
         icon=":material/inventory_2:",
-        query_params={"character": SAMPLE},
+        character=SAMPLE,
     )
     command(["chat", "--model", EMBEDDED, "--adapter", name])
 
@@ -122,12 +123,7 @@ def draw_question(name: str, now: Side) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         asking = play.waiting(PAGE, name) is not None
         st.button("Stop", icon=":material/stop_circle:", disabled=not asking, on_click=stop, args=(name,))
-        st.page_link(
-            "views/break_me.py",
-            label="Try to break it",
-            icon=":material/gavel:",
-            query_params={"character": name},
-        )
+        link_to("views/break_me.py", "Try to break it", icon=":material/gavel:", character=name)
 
 
 def draw_answers(constitution: Constitution, log: AttackLog, asked: Tried) -> None:

@@ -8,6 +8,7 @@ from app import state
 from app.break_answers import draw_tried
 from app.break_choice import PAGE, Rivals, choose_rivals, draw_served, served_elsewhere
 from app.break_history import draw_board, draw_history, draw_job
+from app.links import link_to
 from app.next_round import WHERE
 from app.reads import library, settings
 from app.sidebar import title_of
@@ -61,11 +62,11 @@ def empty(name: str) -> None:
         if not draw_try_it(name, "break"):
             next_step("Train a student", "views/train.py", "A few dozen pairs and some minutes are enough.")
     if not is_sample(name):
-        st.page_link(
+        link_to(
             "views/before_after.py",
-            label="Or see the finished sample before and after",
+            "Or see the finished sample before and after",
             icon=":material/inventory_2:",
-            query_params={"character": SAMPLE},
+            character=SAMPLE,
         )
     draw_served()
     command(["break", name, "--attack", "all", "--model", f"local/{MODEL}"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.gallery_cards import draw_cards
+from app.links import lead_to, link_to
 from app.reads import library, settings
 from app.shelf_actions import draw_new
 from app.trash_actions import draw_trash
@@ -39,9 +40,9 @@ def draw_ways() -> None:
     with st.container(horizontal=True):
         with st.popover("New character", type="primary", icon=":material/add:"):
             draw_new("Make it")
-            st.page_link("views/draft.py", label="Or describe it first", icon=":material/person_add:")
+            link_to("views/draft.py", "Or describe it first", icon=":material/person_add:")
         if st.button("Bring one in", icon=":material/upload_file:"):
-            st.switch_page("views/bring_in.py")
+            lead_to("views/bring_in.py")
         draw_trash()
 
 

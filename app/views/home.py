@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.home_parts import draw_next, draw_path, draw_work, titled
 from app.home_reads import standing_of
+from app.links import lead_to, link_to
 from app.reads import library, settings
 from app.sample_banner import open_it
 from app.state.preferences import LAST, preference
@@ -50,7 +51,7 @@ def draw_help() -> None:
     """The tour, and what the words mean."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         draw_offer()
-        st.page_link("views/glossary.py", label="What the words mean", icon=":material/menu_book:")
+        link_to("views/glossary.py", "What the words mean", icon=":material/menu_book:")
 
 
 def last_character(entries: list[Entry]) -> str | None:
@@ -142,7 +143,7 @@ def draw_gallery_way(*, first: bool, shipped: int) -> None:
         )
     with st.container(horizontal=True):
         if st.button("See the gallery", key="home:gallery", icon=":material/groups:"):
-            st.switch_page("views/characters.py")
+            lead_to("views/characters.py")
         draw_try_it("pirate", PAGE, label="Try it now", quiet=True)
 
 
@@ -155,9 +156,9 @@ def draw_own_way(*, first: bool, shipped: int) -> None:
         )
     with st.container(horizontal=True):
         if st.button("Write one", key="home:write", icon=":material/add:"):
-            st.switch_page("views/draft.py")
+            lead_to("views/draft.py")
         if st.button("Bring one in", key="home:bring", icon=":material/upload_file:", type="tertiary"):
-            st.switch_page("views/bring_in.py")
+            lead_to("views/bring_in.py")
 
 
 page()

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import state
 from app.lineage_words import Card, Step, cards, next_step_of, shown_causes, why_stale
+from app.links import link_to
 from app.overview_offer import PAGE, draw_offer, draw_running, running
 from app.reads import library, settings
 from app.sidebar import title_of
@@ -66,7 +67,7 @@ def draw_chain(name: str, found: Lineage) -> None:
 def draw_card(name: str, card: Card) -> None:
     """One link of the chain, and the way to its page."""
     with st.container(border=True, width=CARD_WIDTH, height="stretch", gap="xsmall"):
-        st.page_link(card.page, label=f"**{card.title}**", icon=card.icon, query_params={"character": name})
+        link_to(card.page, f"**{card.title}**", icon=card.icon, character=name)
         st.caption(plain(card.line))
         st.markdown(card.mark)
 

@@ -9,6 +9,7 @@ from app import state
 from app.job_card import draw_ended_badly
 from app.launch import active_job
 from app.lineage_strip import draw_stale_note
+from app.links import link_to
 from app.pair_address import come_back_to, is_list, keep_place, put, shown_pair, wanted
 from app.pair_build import catching_up, draw_catching_up
 from app.pair_card import draw_pair
@@ -172,12 +173,7 @@ def empty(name: str, constitution: Constitution) -> None:
         draw_unheard(name)
     if (trial_folder(settings(), constitution) / "result.json").is_file():
         st.caption("*Try it now* made pairs of its own, which the trained model learned from.")
-        st.page_link(
-            "views/trial.py",
-            label="See what came of them",
-            icon=":material/bolt:",
-            query_params={"character": name},
-        )
+        link_to("views/trial.py", "See what came of them", icon=":material/bolt:", character=name)
 
 
 def draw_unheard(name: str) -> None:
@@ -187,12 +183,7 @@ def draw_unheard(name: str) -> None:
         "answers as it always does.",
         icon=":material/forum:",
     )
-    st.page_link(
-        "views/exchanges.py",
-        label="Write two exchanges",
-        icon=":material/forum:",
-        query_params={"character": name},
-    )
+    link_to("views/exchanges.py", "Write two exchanges", icon=":material/forum:", character=name)
 
 
 page()

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import state
 from app.launch import active_job
+from app.links import lead_to
 from app.reads import library
 from app.share_bundle import PAGE, draw_bring_in, draw_make
 from app.share_upload import draw_upload
@@ -59,7 +60,7 @@ def draw_card(name: str) -> None:
 def parts(name: str) -> None:
     """Everything under the title; drawn anew while a job runs."""
     if wished := state.requested_page():
-        st.switch_page(wished, query_params={"character": state.character() or ""})
+        lead_to(wished)
     words = draw_make(name)
     draw_bring_in()
     draw_trainers()

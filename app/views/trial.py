@@ -13,6 +13,7 @@ import streamlit as st
 from app import state
 from app.job_card import dotted, why_ended
 from app.launch import active_job, last_job, resume
+from app.links import lead_to
 from app.reads import library, settings
 from app.sidebar import title_of
 from app.train_live import bar_words, draw_bar, draw_steps, head
@@ -176,8 +177,7 @@ def draw_ask(name: str) -> None:
     """The way to questions of one's own."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Ask it yourself", key="trial:ask", type="primary", icon=":material/compare:"):
-            query = {"character": name, "adapter": "trial"}
-            st.switch_page("views/before_after.py", query_params=query)
+            lead_to("views/before_after.py", character=name, adapter="trial")
         st.caption("Your own questions, side by side, and a slider for how strong.", width="content")
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.character_page import character_page
 from app.editor import Open
+from app.links import link_to
 from app.state.versions import how_many, look_at, looked_at, show_more
 from app.version_actions import PAGE
 from app.version_difference import draw_version
@@ -42,7 +43,7 @@ def draw_nothing_yet() -> None:
         "Nothing has been changed yet. Every change you make is kept here by itself: what it was, when, "
         "and the way back. A version you give a name is kept for good."
     )
-    st.page_link("views/traits.py", label="Change a trait", icon=":material/edit_note:")
+    link_to("views/traits.py", "Change a trait", icon=":material/edit_note:")
 
 
 def draw_list(name: str, listed: list[Entry], shown: State) -> None:
