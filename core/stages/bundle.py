@@ -42,8 +42,11 @@ from core.store.disk import disk_trouble
 from core.store.jsonl import Row, iter_rows, read_json
 from core.store.library import Library
 from core.store.runs import Run, run_folder, runs_of
+from core.tuning.keepsakes import FOLDER, keep
+from core.tuning.trainings import keepsakes_of
 
 SHORTEST_SECRET = 8
+KEPT = f"run/{FOLDER}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ def export_bundle(
     wanted = parts or Parts()
     chosen = run or newest_run(settings, name)
     _refuse_foreign(path, name)
+    if chosen is not None and wanted.training:
+        keep(chosen, keepsakes_of(settings, name))
     sources = _sources(settings, name, chosen, wanted)
     secrets = [one.encode() for one in settings.secrets() if len(one) >= SHORTEST_SECRET]
     files = [_measured(source, secrets) for source in sources]
@@ -212,7 +217,7 @@ def _parts_in(files: Sequence[File]) -> tuple[str, ...]:
         "constitution": True,
         "run": heads["run"] > 0,
         "evals": any(file.path.startswith("run/evals/") for file in files),
-        "training": heads["training"] > 0,
+        "training": heads["training"] > 0 or any(file.path.startswith(KEPT) for file in files),
         "adapter": any(file.path.endswith(".safetensors") for file in files),
         "report": any(file.path.startswith("run/report/") for file in files),
     }

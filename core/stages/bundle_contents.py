@@ -3,6 +3,7 @@
     constitution/pirate.json · constitution/few-shot.jsonl     the character and its prompts
     constitution/added-prompts.jsonl                           those that people added (`bundle_added`)
     run/…                                                      the run folder without locks and indexes
+    run/trainings/…                                            what trainings elsewhere came to
     training/<student>-<stage>/…                               LORA_PATH's, without weights unless asked
     data/dpo/<student>.jsonl …                                 what was written of this very run
 
@@ -30,6 +31,7 @@ from core.store.decisions import read_log
 from core.store.disk import disk_trouble
 from core.store.jsonl import Row, iter_rows, read_json, seal, unseal
 from core.store.runs import Run
+from core.tuning.keepsakes import FOLDER as TRAININGS
 
 LINES, SMALL = ".jsonl", 64_000_000
 KINDS = (".json", ".jsonl", ".md", ".html", ".csv")
@@ -202,6 +204,8 @@ def _travels(path: Path, place: str, parts: Parts) -> bool:
         return parts.evals
     if place.startswith("report/"):
         return parts.report
+    if place.startswith(f"{TRAININGS}/"):
+        return parts.training
     return parts.run or place == "run.json"
 
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -19,6 +19,8 @@ from core.errors import RunError
 from core.formats import Kind
 from core.settings import Settings
 from core.store.jsonl import read_json
+from core.store.runs import runs_of
+from core.tuning.keepsakes import CURVE, MADE, Keepsake, folders_of
 from core.tuning.local import adapter_place
 from core.tuning.presets import PRESETS, numbers_of
 from core.tuning.state import Tuning, store_of, tunings, tunings_path
@@ -77,6 +79,8 @@ def trainings(settings: Settings, constitution: str) -> list[Training]:
         *_at_together(settings, constitution),
         *_with_openrlhf(settings, constitution),
     ]
+    known = {one.id for one in found}
+    found += [one for one in _brought(settings, constitution) if one.id not in known]
     return sorted(found, key=lambda training: training.began, reverse=True)
 
 
@@ -137,9 +141,10 @@ def _numbers(kind: Kind, recipe: str) -> dict[str, Any]:
 
 def _verdict(result: Row) -> Verdict | None:
     gate = _dict(result.get("gate"))
-    if not isinstance(gate.get("sentence"), str):
+    sentence = gate.get("sentence")
+    if not isinstance(sentence, str) or not sentence.strip():
         return None
-    return Verdict(bool(gate.get("passed")), gate["sentence"])
+    return Verdict(bool(gate.get("passed")), sentence.strip())
 
 
 def _at_together(settings: Settings, constitution: str) -> Iterator[Training]:
@@ -202,6 +207,47 @@ def _of_openrlhf(folder: Path, kind: Kind, about: Row) -> Training:
         verdict=_verdict(result),
         adapter=Path(adapter) if isinstance(adapter, str) and Path(adapter).exists() else None,
     )
+
+
+# ---- brought along by a bundle
+
+
+def keepsakes_of(settings: Settings, constitution: str) -> list[Keepsake]:
+    """Trainings elsewhere that have ended, as records for the run that a bundle takes along."""
+    return [
+        Keepsake(one.id, _kept(one), tuple(asdict(point) for point in one.points))
+        for one in (*_at_together(settings, constitution), *_with_openrlhf(settings, constitution))
+        if one.verdict is not None
+    ]
+
+
+def _kept(one: Training) -> dict[str, Any]:
+    names = ("backend", "kind", "student", "recipe", "began", "rows", "steps", "batch")
+    gate = asdict(one.verdict) if one.verdict else None
+    return {name: getattr(one, name) for name in names} | {"own": dict(one.own), "gate": gate}
+
+
+def _brought(settings: Settings, constitution: str) -> Iterator[Training]:
+    """Trainings that another studio kept in a run: their adapters stand here where they travelled too."""
+    for run in runs_of(settings, constitution):
+        for id, folder in folders_of(run):
+            about = _object(folder / MADE)
+            backend, kind = about.get("backend"), about.get("kind")
+            if backend in ("together", "openrlhf") and kind in KINDS:
+                yield Training(
+                    id=id,
+                    backend=backend,
+                    kind=kind,
+                    student=str(about.get("student") or ""),
+                    recipe=str(about.get("recipe") or "paper"),
+                    began=_number(about.get("began")) or 0.0,
+                    rows=_count(about.get("rows")),
+                    steps=_count(about.get("steps")),
+                    batch=_count(about.get("batch")),
+                    own=_dict(about.get("own")),
+                    points=_points(folder / CURVE),
+                    verdict=_verdict(about),
+                )
 
 
 # ---- curves

@@ -25,8 +25,11 @@ from core.stages.evals.keeping import latest, results_of
 from core.stages.report import report_of
 from core.store.added_prompts import added_prompts
 from core.store.decisions import Decision, decide, decisions
+from core.store.jsonl import write_json
 from core.store.library import Library, starter
 from core.store.runs import Run, open_run, run_folder
+from core.tuning.state import Tuning, store_of, tunings
+from core.tuning.trainings import trainings
 from tests.core.bundle_kit import ask, dpo_bytes, files_below, finished, pairs_of, studio
 
 
@@ -110,6 +113,55 @@ def test_a_decision_made_under_an_earlier_version_travels_with_the_pairs_it_was_
     make_pairs(run_of(away), away, PairJob())
     assert dpo_bytes(away) == dpo_bytes(settings)
     assert decisions(run_of(away).folder)[third].verdict == "keep"
+
+
+def trained_elsewhere(settings: Settings) -> None:
+    """A training at Together and one with OpenRLHF that have ended, and one that still runs."""
+    folder = settings.data_path / "tunings"
+    for id, state in (("pirate-dpo-1", "registered"), ("pirate-dpo-2", "created")):
+        store = store_of(settings, id)
+        tuning = Tuning(
+            id, "pirate", "dpo", "llama", "meta/llama", "tag", "mark", 1, {"batch_size": 8}, 5.0
+        )
+        tuning.state, tuning.job_id, tuning.rows = state, f"ft-{id}", 20  # type: ignore[assignment]
+        tuning.adapter = str(settings.lora_path / "llama-dpo" / "pirate")
+        store.folder.mkdir(parents=True)
+        store.save(tuning)
+        store.add_metrics([{"step": 1, "train/loss": 0.7}, {"step": 2, "train/loss": 0.5}])
+    told = {"kind": "dpo", "constitution": "pirate", "student": "qwen", "began": 7.0, "steps": 2}
+    write_json(folder / "openrlhf-1" / "training.json", told)
+    gate = {"passed": False, "sentence": "Nothing was learned."}
+    write_json(folder / "openrlhf-1" / "result.json", {"gate": gate, "adapter": "/somewhere"})
+    (folder / "openrlhf-1" / "metrics.jsonl").write_text('{"step": 1, "loss": 0.9}\n')
+
+
+def told(settings: Settings, name: str = "pirate") -> list[tuple[object, ...]]:
+    """Trainings elsewhere as pages show them, without what only one machine has."""
+    return [
+        (one.id, one.kind, one.student, one.began, one.rows, one.batch, one.points, one.verdict)
+        for one in trainings(settings, name)
+        if one.backend != "local" and one.verdict is not None
+    ]
+
+
+def test_trainings_that_ran_elsewhere_are_shown_there_too_and_nothing_goes_on_because_of_it(
+    tmp_path: Path, away: Settings
+) -> None:
+    settings = studio(tmp_path / "home")
+    finished(settings)
+    trained_elsewhere(settings)
+    file = export_bundle(settings, "pirate", None, tmp_path / "b.zip").path
+    import_bundle(away, file)
+    assert len(told(away)) == 2
+    assert told(away) == told(settings)
+    assert not tunings(away)
+    assert [one.adapter for one in trainings(away, "pirate") if one.backend != "local"] == [None, None]
+    named = export_bundle(settings, "pirate", None, tmp_path / "n.zip", parts=Parts(reviewers=True))
+    assert import_bundle(settings, named.path).status == "already here"
+    import_bundle(away, file, as_name="corsair")
+    assert told(away, "corsair") == told(settings)
+    without = export_bundle(settings, "pirate", None, tmp_path / "c.zip", parts=Parts(training=False))
+    assert not any("trainings/" in one.path for one in without.manifest.files)
 
 
 # ---- what is in it

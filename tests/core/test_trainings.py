@@ -116,6 +116,18 @@ def test_a_training_with_openrlhf_is_read_from_its_own_folder(settings: Settings
     assert trainings(settings, "loving") == []
 
 
+def test_a_record_from_elsewhere_that_makes_no_sense_is_no_training(settings: Settings) -> None:
+    run = open_run(settings, Library(settings).load("pirate").constitution)
+    for number, odd in enumerate([[1], {"backend": "local"}, {"backend": "together", "kind": "../x"}]):
+        write(run.folder / "trainings" / f"together--{number}" / "training.json", odd)
+    assert trainings(settings, "pirate") == []
+    gate = {"passed": True, "sentence": " "}
+    fits = {"backend": "together", "kind": "dpo", "began": "soon", "own": 3, "gate": gate}
+    write(run.folder / "trainings" / "together--x" / "training.json", fits)
+    [found] = trainings(settings, "pirate")
+    assert (found.id, found.began, found.own, found.verdict) == ("together/x", 0.0, {}, None)
+
+
 # ---- preflight
 
 
