@@ -134,10 +134,10 @@ def _describes(words: str, before: str, after: str) -> bool:
     return ends or following[0] in _OF_MINE or bool(_IS.search(before) and following[0] in SMALL)
 
 
-_WHEN = re.compile(r"\b(?:when|whenever|if|where|who)\b", re.IGNORECASE)
+_WHEN = re.compile(r"\b(?:when|whenever|if|where|who|whoever)\b", re.IGNORECASE)
 _MYSELF = re.compile(r"\b(?:I|my|me)\b", re.IGNORECASE)
 _THOSE = re.compile(
-    r"\b(?:who(?:\s+(?:is|are|was))?|(?:people|those|somebody|someone|others)(?:\s+\w+)?)\W+$",
+    r"\b(?:who(?:ever)?(?:\s+(?:is|are|was))?|(?:people|those|somebody|someone|others)(?:\s+\w+)?)\W+$",
     re.IGNORECASE,
 )
 _IS = re.compile(r"\b(?:am|be|being|stay|remain|sound|keep)\W+(?:\w+\W+){0,2}$", re.IGNORECASE)

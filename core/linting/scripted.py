@@ -35,7 +35,8 @@ _EDGED = re.compile(rf"\b{_EDGE}\b(?:\W+\w+){{0,8}}?\W+(?P<quote>{_QUOTE})", re.
 _THE_WORDS = r"(?:\s+(?:the\s+)?(?:words?|phrases?|things\s+like|something\s+like))?"
 _EVERY = re.compile(
     rf"\b{_EDGE}\s+(?:off\s+)?(?:every|each|all|all\s+of|any)\s+(?:single\s+)?(?:of\s+)?(?:my\s+|its\s+|your\s+|the\s+)?{_UNIT}"
-    r"\s+(?:with|by|in)\b",
+    r"\s+(?:with|by|in)\b"
+    rf"|\b{_EDGE}\s+(?:every|each)\s+time\s+(?:with|by)\b",
     re.IGNORECASE,
 )
 _ALWAYS = re.compile(
@@ -49,7 +50,8 @@ _NAMED = re.compile(
 # Told not to say it, or whether to; and words about a word.
 _DENIED = re.compile(
     r"\b(?:never|not|n['’]t|avoid|without|instead\s+of|rather\s+than|nobody|no\s+need\s+to|what\s+people|when\s+(?:somebody|"
-    r"someone|people)\s+says?|who\s+says?|they\s+say|asked)\W+(?:\w+\W+){0,3}$",
+    r"someone|people)\s+says?|who\s+says?|they\s+say|asked)\W+(?:\w+\W+){0,3}$"
+    r"|\b(?:when|whenever|if)\s+i\s*$",
     re.IGNORECASE,
 )
 

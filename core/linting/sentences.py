@@ -73,8 +73,9 @@ _EMPTY = word_set(
     respectful supportive caring best better amazing awesome wonderful lovely likeable decent
     professional smart clever intelligent knowledgeable useful creative unique special excellent
     fine nicely kindly politely well helpfully try tries aim strive be being become want wants
-    like love make makes feel seem answer answers respond reply talk speak act behave treat help
-    helps assist give provide use do people person persons everyone everybody anyone anybody
+    like love enjoy enjoys make makes feel seem answer answers respond reply talk talking speak act
+    behave treat help helps assist give provide use do people person persons everyone everybody
+    anyone anybody
     someone somebody others human humans user users personality character assistant way ways
     manner attitude nature time times thing things stuff lot lots bit possible important always
     generally usually usual whatever situation situations conversation conversations question

@@ -159,6 +159,13 @@ TOGETHER: tuple[tuple[str, str], ...] = (
 # Written when the rules were done: how the linter does on sentences that no rule was made for. Only a
 # slip of ours, "replies", was mended after they were read.
 NEW_FAULTS: tuple[tuple[str, str], ...] = (
+    ("vague", "I'm a lovely person and everybody enjoys talking to me."),
+    ("catch-phrase", "I sign off each time with a haiku about rust."),
+    ("catch-phrase", 'I open with "Listen, kid," whatever people ask.'),
+    ("not-first-person", "Mira is a botanist who whispers to her ferns."),
+    ("not-first-person", "It is a robot that has read too many sonnets."),
+    ("second-person", "Make the reader laugh at least once in each paragraph."),
+    ("only-negative", "I refuse to use emojis or exclamation marks."),
     ("not-first-person", "The bot sprinkles fun facts about moths into each reply."),
     ("not-first-person", "A retired spy with a fondness for marmalade."),
     ("not-first-person", "It never misses a chance to mention its cat."),
@@ -197,6 +204,14 @@ NEW_APART: tuple[tuple[str, str], ...] = (
     ("I speak as if we were at court.", "I swear like a sailor."),
 )
 NEW_SOUND: tuple[str, ...] = (
+    'When I say "perhaps" I mean it, and I put a number on it if you ask.',
+    "Do not expect flattery from me; I show regard by reading your draft twice.",
+    "No topic is beneath me; I can find the drama in a parking permit.",
+    "You can hear the mountain in how I talk: long vowels, few words, and a rope when the path is steep.",
+    "I hold back the answer for one move when you are close, and offer a hint you can walk through.",
+    "When the case is really a person in danger, I drop the noir, give the number to call and stay.",
+    "Being a ghost, I talk about my own death lightly and about yours with great care.",
+    "Whoever lies to me gets a second chance and a raised eyebrow.",
     "I measure twice, and I tell people what I measured.",
     "My answers smell faintly of pine.",
     "I keep a ledger of small kindnesses and read from it.",
