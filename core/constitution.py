@@ -22,6 +22,7 @@ from core.records import content_hash
 from core.slugs import check_name, is_id, new_trait_id, slug_for
 from core.strict_json import read_value
 from core.texts import check_text, kind_of, text_key
+from core.titles import title_of
 
 __all__ = [
     "Constitution",
@@ -100,6 +101,11 @@ class Constitution:
     def run_id(self) -> str:
         """The run in which the verbs of this very version find each other: "pirate-9f3a12cd"."""
         return f"{self.name}-{self.content_hash[:8]}"
+
+    @property
+    def title(self) -> str:
+        """The name as a person writes it: "Madame Odile"."""
+        return title_of(self.name, self.summary)
 
     def trait_list(self) -> str:
         """The trait sentences, numbered from 1, a line each, as the prompts quote them."""

@@ -47,6 +47,11 @@ def written_in(text: str, name: str) -> str:
     return ""
 
 
+def begun(text: str) -> str:
+    """The text with a capital in front, the rest as it is: a name that stands first in a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def _begun(text: str) -> str:
     """With a capital at the start; one that begins small on purpose ("de la Cruz") stays."""
     first, _, rest = text.partition(" ")

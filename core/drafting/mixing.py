@@ -12,7 +12,7 @@ from core.constitution import MAX_TRAIT, Constitution, new_trait_id, parse
 from core.drafting.everyday import A_TRAIT, everyday_questions
 from core.drafting.first_person import as_sentence, tidy
 from core.drafting.naming import name_in
-from core.drafting.own_words import MANNERS, pieces
+from core.drafting.own_words import MANNERS, pieces, telling
 from core.drafting.replies import Proposed
 from core.slugs import slug_for
 from core.texts import text_key
@@ -54,7 +54,7 @@ def without_repeats(kept: Iterable[Proposed]) -> list[Proposed]:
 
 def _trait(trait: Proposed, ids: set[str], first: set[str], asked: list[str]) -> dict[str, object]:
     """A trait for the file: questions of a trait before it are left to that one, everyday ones fill up."""
-    id = new_trait_id(trait.trait, ids)
+    id = new_trait_id(telling(trait.trait), ids)
     ids.add(id)
     own: list[str] = []
     for question in trait.questions:

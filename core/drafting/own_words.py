@@ -171,8 +171,13 @@ def _nearly_said(text: str, traits: Iterable[Proposed]) -> bool:
     return any(len(mine & other) >= NEARLY_ALL * min(len(mine), len(other)) for other in others)
 
 
+def telling(trait: str) -> str:
+    """What a trait says of its own, without what every short one is filled up with."""
+    return _FILLED.sub("", trait)
+
+
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text_key(_FILLED.sub("", text))))
+    return set(re.findall(r"\w+", text_key(telling(text))))
 
 
 def pieces(description: str) -> list[str]:

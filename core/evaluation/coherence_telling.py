@@ -11,6 +11,7 @@ from core.evaluation.judging_reliability import judge_caveats
 from core.evaluation.judging_wording import COHERENCE, HELPFULNESS, STRENGTH
 from core.evaluation.results import BASE, NEUTRAL, PROMPTED, TUNED, Cell, with_interval
 from core.evaluation.stats.intervals import mean_by_cluster
+from core.titles import begun
 
 Row = dict[str, Any]
 # A judge's length bias is worth a sentence from this difference on (AlpacaEval's own rule).
@@ -44,7 +45,7 @@ def headline(name: str, cells: Sequence[Cell], judge: Mapping[str, Any]) -> str:
     whose = _OPPONENT.get(first.versus or "", f"{first.versus}'s")
     care = " Read it with care: see the judge." if judge["gate"] == "caution" else ""
     which = "" if first.speaker == TUNED else f" ({first.speaker})"
-    return f"{name.capitalize()}{which} against {whose} answers: {'; '.join(told)}.{care}"
+    return f"{begun(name)}{which} against {whose} answers: {'; '.join(told)}.{care}"
 
 
 def _told(cell: Cell) -> str:

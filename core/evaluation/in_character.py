@@ -20,6 +20,7 @@ from core.evaluation.stats.intervals import (
     sign_flip_p,
 )
 from core.evaluation.stats.multiple import benjamini_hochberg
+from core.titles import begun
 
 MEASURE = "in character"
 Row = Mapping[str, Any]
@@ -105,7 +106,7 @@ def no_verdict(name: str, classifier: Classifier) -> str:
 
 def who_is(name: str, speaker: str, tuned: Sequence[str]) -> str:
     """The character as a sentence begins with it: which of several tuned, or how it is played untrained."""
-    character = name.capitalize()
+    character = begun(name)
     if speaker in tuned:
         return character if len(tuned) == 1 else f"{character} ({speaker})"
     played = {PROMPTED: "under its system prompt", NEUTRAL: "under a neutral system prompt"}

@@ -29,6 +29,7 @@ from core.evaluation.in_character import (
 from core.evaluation.results import BASE, Cell, shown_share
 from core.evaluation.stats.intervals import Floats, Statistic, by_cluster
 from core.records import Message
+from core.titles import begun
 
 Row = Mapping[str, Any]
 DRIFT = "drift"
@@ -140,7 +141,7 @@ def headline(name: str, cells: Sequence[Cell], tuned: Sequence[str], turns: int)
     speaker = next(iter(tuned), None) or _loudest(cells)
     first = _find(cells, MEASURE, "1", speaker) if speaker else None
     if speaker is None or first is None or first.value is None:
-        return f"{name.capitalize()} was not measured: nothing was answered."
+        return f"{begun(name)} was not measured: nothing was answered."
     who = who_is(name, speaker, tuned)
     base = _find(cells, MEASURE, "1", BASE) if speaker != BASE else None
     plain = f" ({shown_share(base.value)} before)" if base and base.value is not None else ""

@@ -27,6 +27,7 @@ from core.evaluation.results import BASE, FEWEST, Cell, shown_share
 from core.evaluation.stats.classification import accuracy, macro_f1
 from core.evaluation.stats.intervals import Estimate, by_cluster, mean_by_cluster
 from core.evaluation.variants import DEFAULT, Variant
+from core.titles import begun
 
 Row = Mapping[str, Any]
 # The classifier itself is measured in the cell of its calibration.
@@ -112,7 +113,7 @@ def headline(name: str, cells: Sequence[Cell], tuned: Sequence[str], variants: S
     """One sentence on requests to drop the role, or on plain asking where none was made; one on formats."""
     speaker = next(iter(tuned), None) or _loudest_control(cells)
     if speaker is None:
-        return f"{name.capitalize()} was not measured: nothing was answered."
+        return f"{begun(name)} was not measured: nothing was answered."
     who = who_is(name, speaker, tuned)
     asked = _on_asking(who, speaker, cells, variants)
     return " ".join(

@@ -10,6 +10,7 @@ from core.evaluation.results import BASE, FEWEST, NEUTRAL, PROMPTED, TUNED, Cell
 from core.evaluation.sensitive import TALKS_PAST, VOICE_SHOWS
 from core.evaluation.trait_lights import find
 from core.evaluation.traits import EVERYDAY, IN_CHARACTER
+from core.titles import begun
 
 Row = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ def headline(
     name: str, cells: Sequence[Cell], speaker: str, traits: Mapping[str, str], *, heard_by: str
 ) -> str:
     """Whether it took hold, in one or two plain sentences; `traits` are their words by id."""
-    title = name[:1].upper() + name[1:]
+    title = begun(name)
     # Only where there are several has what training made a label of its own.
     which = "" if speaker == TUNED else f" ({speaker})"
     if not heard_by:

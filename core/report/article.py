@@ -22,7 +22,7 @@ def article(material: Material) -> Report:
     """The whole report of a run."""
     return Report(
         material.constitution.name,
-        sections.named(material.constitution.name),
+        material.constitution.title,
         standfirst(material),
         material.run,
         material.made,

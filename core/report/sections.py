@@ -86,7 +86,7 @@ def character(material: Material) -> Section:
         Para(who.summary),
         Items(tuple(trait.trait for trait in who.traits), numbered=True),
     ]
-    blocks += [Talk(one.user, ((named(who.name), one.assistant),)) for one in who.exchanges[:2]]
+    blocks += [Talk(one.user, ((who.title, one.assistant),)) for one in who.exchanges[:2]]
     return Section("character", "Who it is", tuple(blocks))
 
 

@@ -37,6 +37,7 @@ p {{ margin: 0 0 .9rem; }}
 .standfirst {{ font-size: 1.38rem; line-height: 1.4; color: var(--soft); font-style: italic; margin: 0 0
   1.6rem; }}
 .quiet, footer {{ font-size: .8rem; line-height: 1.5; color: var(--soft); }}
+#character > p:first-of-type {{ display: flow-root; }}
 #character > p:first-of-type::first-letter {{ float: left; font-size: 3.5em; line-height: .82;
   padding: .06em .1em 0 0; color: var(--accent); }}
 ol, ul {{ padding-left: 1.4em; margin: 0 0 1.2rem; }}

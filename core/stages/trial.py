@@ -368,7 +368,7 @@ def _report(
     style = by_style(learn(chosen, rejected), accuracy(chosen, rejected), shown)
     words = by_words(trial.name, shown)
     measures = ({"words": words} if words else {}) | {"style": style}
-    passed, sentence = verdict(trial.name, measures)
+    passed, sentence = verdict(trial.constitution.title, measures)
     result: dict[str, Any] = {
         "constitution": trial.name,
         "constitution_sha256": trial.constitution.content_hash,

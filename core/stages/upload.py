@@ -177,7 +177,7 @@ def _facts(
     learned = cast("Row", about.get("data") or {}).get("rows") or about.get("rows") or result.get("rows")
     pairs = int(learned) if isinstance(learned, int) else _lines(dpo) if dpo else 0
     return Facts(
-        title=name.replace("-", " ").capitalize(),
+        title=character.title,
         repo=repo,
         character=character,
         base=base_of(about, folder),

@@ -149,7 +149,7 @@ def test_whether_json_came_when_json_was_asked_for_is_a_figure_of_its_own(tmp_pa
 def test_without_a_trusted_classifier_there_is_no_verdict(tmp_path: Path) -> None:
     session = taught(tmp_path, 40, teacher=Voiced(share=0.5, deaf=True), student=Voiced(share=0.5))
     result = measured(session)
-    assert result.headline.startswith("No verdict on pirate")
+    assert result.headline.startswith("No verdict on Pirate")
     assert result.caveats[0].startswith("The classifier cannot be trusted")
 
 

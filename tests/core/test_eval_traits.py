@@ -384,7 +384,7 @@ def test_a_trait_without_new_prompts_is_named_in_a_caveat(
     assert result.details["without"] == [trait.id]
     assert any("No prompts are left" in line for line in result.caveats)
     # Nothing can hear a character without pairs and without a list of words.
-    assert "Nothing can hear humor" in result.headline and not result.find(IN_CHARACTER)
+    assert "Nothing can hear Humor" in result.headline and not result.find(IN_CHARACTER)
 
 
 def test_the_same_command_again_asks_nothing_and_a_larger_one_only_what_is_new(

@@ -195,7 +195,7 @@ def test_the_verb_takes_modernbert_in_place_of_words(bert: Path, tmp_path: Path)
     assert session.run is not None
     kept = latest(session.run, "robustness")
     assert kept is not None and kept.details["classifier"]["kind"] == "ModernBERT"
-    assert kept.headline.startswith("No verdict on pirate") and len(kept.rows) == 6
+    assert kept.headline.startswith("No verdict on Pirate") and len(kept.rows) == 6
     assert list((tmp_path / "data" / "models" / "classifiers").glob("*/model.safetensors"))
 
 

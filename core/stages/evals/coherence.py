@@ -153,7 +153,7 @@ def _result(
         "coherence",
         name,
         session.run.id if session.run else "",
-        headline(name, cells, record),
+        headline(session.constitution.title, cells, record),
         cells,
         rows,
         caveats(rows, cells, record),

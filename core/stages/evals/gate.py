@@ -66,12 +66,14 @@ def present(run: Run, result: EvalResult) -> EvalResult:
         return result
     judge = present_judge(run, result.judge)
     changed = judge["gate"] != result.judge.get("gate")
-    return replace(result, judge=judge, headline=_headline(result, judge) if changed else result.headline)
+    return replace(
+        result, judge=judge, headline=_headline(run, result, judge) if changed else result.headline
+    )
 
 
-def _headline(result: EvalResult, judge: Mapping[str, Any]) -> str:
+def _headline(run: Run, result: EvalResult, judge: Mapping[str, Any]) -> str:
     if result.kind == "coherence":
-        return coherence_telling.headline(result.constitution, result.cells, judge)
+        return coherence_telling.headline(run.constitution().title, result.cells, judge)
     if result.kind == "preferences" and result.details.get("found"):
         return preference_telling.guarded(str(result.details["found"]), judge)
     # Elsewhere a judge stands beside what leads.

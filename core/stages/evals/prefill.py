@@ -185,12 +185,12 @@ def _result(
     labels, tuned = in_order(one.label for one in speakers), [one.label for one in tuned_of(speakers)]
     rows = heard(map(_told, answers), classifier, name)
     cells = prefill.cells_of(rows, labels, job.turns)
-    headline = prefill.headline(name, cells, tuned, job.turns)
+    headline = prefill.headline(session.constitution.title, cells, tuned, job.turns)
     return EvalResult(
         "prefill",
         name,
         session.run.id if session.run else "",
-        no_verdict(name, classifier) or headline,
+        no_verdict(session.constitution.title, classifier) or headline,
         cells,
         rows,
         prefill.caveats(name, cells, rows, classifier, job.sampling.max_tokens),

@@ -93,12 +93,12 @@ def _result(
     labels, tuned = in_order(one.label for one in speakers), [one.label for one in tuned_of(speakers)]
     rows = heard(map(told_row, answers), classifier, name)
     cells = robustness.cells_of(rows, labels, variants, classifier)
-    headline = robustness.headline(name, cells, tuned, variants)
+    headline = robustness.headline(session.constitution.title, cells, tuned, variants)
     return EvalResult(
         "robustness",
         name,
         session.run.id if session.run else "",
-        no_verdict(name, classifier) or headline,
+        no_verdict(session.constitution.title, classifier) or headline,
         cells,
         rows,
         robustness.caveats(name, cells, classifier, variants, job.sampling.max_tokens),

@@ -160,7 +160,7 @@ def _result(
         "traits",
         name,
         session.run.id if session.run else "",
-        telling.headline(name, cells, shown, traits, heard_by=ear.heard_by),
+        telling.headline(session.constitution.title, cells, shown, traits, heard_by=ear.heard_by),
         cells,
         rows,
         [
