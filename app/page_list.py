@@ -15,6 +15,9 @@ def draw_list(sections: Mapping[str, Sequence[Page]]) -> None:
 
     Streamlit's own list opens a bare address, which the page then completes: two steps of the back button.
     """
+    if not st.runtime.exists():
+        # Opened as a plain script, as a spawned process does with its parent's: pages have no address then.
+        return
     with st.sidebar, st.container(key="page-list", gap=None):
         for title, pages in sections.items():
             if title:
