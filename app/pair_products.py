@@ -37,7 +37,6 @@ def draw_products(run: Run, engines: Engines, kept: int, *, reviewed: bool) -> N
         kind = "primary" if reviewed and path is None else "secondary"
         if st.button(label, key="write-dpo", icon=":material/save:", type=kind):
             write(run, engines, kept)
-            path = written_of(run, engines, kept)
         if path is not None:
             draw_written(path)
 
@@ -94,3 +93,5 @@ def write(run: Run, engines: Engines, kept: int) -> None:
         state.complain(PAGE, str(error))
         st.rerun()
     state.say_once(f"{result.train} pairs to train on, {result.validation} held out.")
+    # The button that was pressed is the main one no more.
+    st.rerun()

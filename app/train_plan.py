@@ -10,6 +10,7 @@ import streamlit as st
 from app import state
 from app.glossary import knows, meaning, name, spoken, technical
 from app.launch import launch
+from app.launch_quote import span
 from app.links import link_to
 from app.reads import settings
 from app.sidebar import title_of
@@ -36,7 +37,6 @@ from app.train_words import (
     PRESETS,
     WHERE_WORDS,
     Field,
-    about,
     fields_of,
     local_seconds,
     plain_number,
@@ -277,7 +277,7 @@ def takes(choice: Choice, found: Preflight) -> str:
     if choice.backend == "local":
         seconds = local_seconds(found.rows, choice.numbers["epochs"], pace(choice))
         aside = "The unfinished training before is put aside. " if sets_aside(choice) else ""
-        return f"{aside}Free · {about(seconds)} on this computer · it goes on when you close this window."
+        return f"{aside}Free · {span(seconds)} on this computer · it goes on when you close this window."
     if choice.backend == "together":
         return together_takes(choice, found)
     return "Your own graphics cards · no bill · it goes on when you close this window."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.wording import counted, duration
+from app.wording import counted
 from core.formats import Kind
 from core.tuning.presets import steps_of
 
@@ -115,13 +115,6 @@ def recipe_words(kind: Kind, rows: int, numbers: Mapping[str, Any]) -> str:
 def local_seconds(rows: int, epochs: int, a_row: float | None = None) -> float:
     """About how long a training takes here; `a_row` is what an earlier one took for each row."""
     return SECONDS_BEFORE + rows * epochs * (a_row or SECONDS_A_ROW)
-
-
-def about(seconds: float) -> str:
-    """A time that is only guessed: "under a minute", "about 3 min"."""
-    if seconds < 60:
-        return "under a minute"
-    return f"about {duration(round(seconds / 60) * 60 if seconds < 7200 else round(seconds / 3600) * 3600)}"
 
 
 # ---- curves

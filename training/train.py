@@ -153,16 +153,20 @@ def _read(job: _Job, base: Base) -> tuple[Dataset, Sequence[Example], str]:
     validation = Path(told["validation"]) if told["validation"] else beside
     if told["validation"] or (beside.exists() and beside.stat().st_size):
         held = read_dataset(validation, job.stage, encode, made.max_length)
-        return (
-            data,
-            held.examples[:MOST_MEASURED],
-            "pairs it never saw" if job.stage == "dpo" else "unseen rows",
-        )
+        shown = held.examples[:MOST_MEASURED]
+        return data, shown, _unseen(len(shown), job.stage)
     return (
         data,
         _spread(data.examples),
         "the pairs it was trained on" if job.stage == "dpo" else "its own rows",
     )
+
+
+def _unseen(count: int, stage: str) -> str:
+    """What was measured on, with its number: a share of two pairs is no share of many."""
+    if count == 1:
+        return "the one pair it never saw" if stage == "dpo" else "the one unseen row"
+    return f"the {count} pairs it never saw" if stage == "dpo" else f"the {count} unseen rows"
 
 
 def _spread(examples: Sequence[Example]) -> Sequence[Example]:

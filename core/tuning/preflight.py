@@ -33,6 +33,7 @@ Backend = Literal["local", "together", "openrlhf"]
 Standing = Literal["good", "note", "stop"]
 ROOM = {"local": 1_500_000_000, "together": 600_000_000, "openrlhf": 30_000_000_000}
 SHOWN = 5
+FEW_PAIRS = 40
 LONGEST_ROW = 160
 
 
@@ -86,7 +87,8 @@ def preflight(wish: Wish, settings: Settings) -> Preflight:
     if not path.exists():
         return Preflight((_missing(wish), *around))
     rows, held_out = _lines(path), _lines(path.with_suffix(".validation.jsonl"))
-    checks = [_there(wish, rows, held_out), *_about_file(wish, path, settings), _batch(wish, rows)]
+    size = [_there(wish, rows, held_out), _few(wish, rows)]
+    checks = [*size, *_about_file(wish, path, settings), _batch(wish, rows)]
     return Preflight((*(one for one in checks if one), *around), rows, held_out, path.stat().st_size)
 
 
@@ -108,6 +110,15 @@ def _there(wish: Wish, rows: int, held_out: int) -> Check:
         cure = "Keep some pairs, then write the file again."
         return Check("stop", "The file holds no rows.", cure, "pairs")
     return Check("good", f"{rows:,} {noun} to learn from{kept}.")
+
+
+def _few(wish: Wish, rows: int) -> Check | None:
+    """A word about what few pairs can teach: after 20 a model answers otherwise, not as itself."""
+    if wish.kind != "dpo" or not 0 < rows < FEW_PAIRS:
+        return None
+    cure = "Make more pairs, keep the good ones, and write the file again."
+    text = "Few pairs teach a tone and not yet a voice; the pirate of the sample learned from 48."
+    return Check("note", text, cure, "pairs")
 
 
 def _about_file(wish: Wish, path: Path, settings: Settings) -> Iterator[Check]:

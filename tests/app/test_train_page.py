@@ -99,7 +99,7 @@ def test_a_plan_says_size_time_price_and_the_command_before_the_click() -> None:
     pairs()
     app = tab("train")
     assert "1 pass over 43 pairs, 4 a step: 11 steps." in told(app)
-    assert "Free · about 2 min on this computer" in told(app)
+    assert "Free · 2 to 6 min on this computer" in told(app)
     assert not app.button(key="train:start").disabled
     assert shell(app) == (
         "character train dpo --backend local --constitution pirate --student local/smollm2-135m "

@@ -161,6 +161,8 @@ def test_fresh_pairs_may_be_trained_on(settings: Settings) -> None:
     found = preflight(wish(batch=4), settings)
     assert not found.blocked and found.rows == 8
     assert "8 pairs to learn from." in [check.text for check in said(found, "good")]
+    # That they are few is said, with the way to more, and hinders nothing.
+    assert [check.page for check in said(found, "note") if "Few pairs" in check.text] == ["pairs"]
 
 
 def test_missing_pairs_block_and_name_the_page_that_makes_them(settings: Settings) -> None:
