@@ -27,13 +27,20 @@ SETUP = f"setup:{LM_EVAL}"
 
 
 def draw_setup(about: About, name: str, *, again: bool) -> None:
-    """The settings and the button; folded where there is a result already."""
+    """The settings and the button; folded where there is a result already.
+
+    The first measurement is one click: its settings are folded too, but where a judge has to be chosen.
+    """
     if again:
         with st.expander("Measure again, or otherwise", icon=":material/replay:"):
             draw_fields(about, name)
             draw_go(about, name, primary=False)
         return
-    draw_fields(about, name)
+    if about.judged:
+        draw_fields(about, name)
+    else:
+        with st.expander("Measure it otherwise", icon=":material/tune:"):
+            draw_fields(about, name)
     draw_go(about, name, primary=True)
 
 
