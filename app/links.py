@@ -1,4 +1,4 @@
-"""Ways from one page to another, each with the whole address of what it opens: one step of the back button."""
+"""Ways from one page to another, each with the whole address of what it opens: one step to come back."""
 
 from __future__ import annotations
 

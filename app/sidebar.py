@@ -8,6 +8,7 @@ from app import state
 from app.lineage_strip import draw_strip
 from app.reads import library, settings
 from app.state import where
+from app.state.address import character_told
 from app.state.preferences import LAST, preference
 from app.titles import title_of
 from core.errors import CoreError
@@ -43,9 +44,8 @@ def character_switcher() -> None:
 def _settle(names: list[str]) -> str:
     """Choose whom the page is about, if it is about anybody; else what the switcher says instead."""
     here = where.page()
-    wished = st.query_params.get("character")
-    if state.character() not in names and wished in names:
-        state.choose_character(wished)
+    if told := character_told(names):
+        state.choose_character(told)
     if here in ABOUT_A_NEW_ONE:
         return A_NEW_ONE
     if state.character() in names:

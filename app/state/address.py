@@ -40,7 +40,22 @@ def arrive(page: str) -> None:
 def leave() -> None:
     """Say that the page has been drawn to its end."""
     remember("kept-values", _values())
-    remember(f"kept-left:{recall('kept-page')}", recall("kept-drawn"))
+    remember("kept-character", recall("character"))
+    if drawn := _drawn():
+        remember(f"kept-left:{recall('kept-page')}", drawn._replace(who=recall("character")))
+
+
+def character_told(names: Collection[str]) -> str | None:
+    """Whom the address names, where that is news: after a link or the back button. None while it lags.
+
+    What a person has chosen since the page was drawn is newer than the address that the browser sends.
+    """
+    wished, held = st.query_params.get("character"), recall("character")
+    chosen = held != recall("kept-character") or (recall("kept-stays") and recall("kept-typed"))
+    if wished not in names or (held in names and chosen):
+        return None
+    remember("kept-character", wished)
+    return wished
 
 
 def address_of(page: str) -> dict[str, str]:

@@ -43,6 +43,31 @@ def test_what_was_set_for_one_character_is_not_in_a_link_about_another() -> None
     assert listed(app)["train"] == {"character": "humor"}
 
 
+def switch(app: AppTest, before: str, to: str) -> AppTest:
+    app.selectbox(key=f"character:{before}").set_value(to)
+    return app
+
+
+def test_the_back_button_leads_to_the_character_of_before() -> None:
+    app = switch(tab("traits"), "pirate", "humor").run()
+    assert app.title[0].value == "Humor"
+    app.query_params["character"] = "pirate"
+    assert app.run().title[0].value == "Pirate"
+
+
+def test_a_link_about_another_character_opens_that_one() -> None:
+    app = tab("traits")
+    app.query_params["character"] = "humor"
+    assert app.switch_page("views/exchanges.py").run().title[0].value == "Humor"
+
+
+def test_who_was_just_chosen_stays_though_the_address_still_says_another() -> None:
+    app = switch(tab("traits"), "pirate", "humor")
+    app.query_params["character"] = "pirate"
+    app.switch_page("views/exchanges.py").run()
+    assert app.title[0].value == "Humor" and app.query_params["character"] in ("humor", ["humor"])
+
+
 def test_the_script_of_the_page_takes_nothing_from_a_model_or_a_person() -> None:
     for path in Path(PROJECT / "app").rglob("*.py"):
         if path.name != "browser.py":

@@ -97,6 +97,17 @@ def test_a_button_that_leads_to_another_page_is_one_step_too(studio: Studio, pag
     back(page, "/pairs")
 
 
+def test_back_leads_to_the_character_of_before(studio: Studio, page: Page) -> None:
+    go(page, studio, "traits?character=humor")
+    page.get_by_role("combobox", name="Character").click()
+    page.get_by_role("option", name="Sarcasm").click()
+    expect(page.get_by_role("heading", name="Sarcasm")).to_be_visible()
+    expect(page).to_have_url(re.compile("character=sarcasm"))
+    settled(page)
+    back(page, "/traits")
+    expect(page.get_by_role("heading", name="Humor")).to_be_visible()
+
+
 def test_the_list_says_which_page_is_open_and_every_link_in_it_has_the_whole_address(
     studio: Studio, page: Page
 ) -> None:
