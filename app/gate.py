@@ -11,19 +11,13 @@ from typing import Any
 
 import streamlit as st
 
-from app.entrance.hosts import stays_here
+from app.entrance.hosts import OPEN_TO_ALL, stays_here
 from app.entrance.oidc import address_of, may_enter
 from app.reads import settings
 from app.state.person import person, signed_in
 from app.widgets import link_here, plain
 from core.settings import Sharing
 from core.store.people import People
-
-OPEN_TO_ALL = (
-    "This studio would be open to everybody who reaches this computer, without a sign-in. It was not "
-    "opened. Start it with `character studio`, which stays on this computer, or for a team with "
-    "`character studio --share`."
-)
 
 
 def let_in() -> bool:

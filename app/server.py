@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from starlette.middleware import Middleware
+from streamlit.config import get_option
 from streamlit.starlette import App
 
 from app.entrance.by_password import ByPassword
 from app.entrance.by_provider import ByProvider
 from app.entrance.doorkeeper import Door, Doorkeeper
-from app.entrance.hosts import OWN_NAMES
+from app.entrance.hosts import OPEN_TO_ALL, OWN_NAMES, stays_here
 from app.entrance.oidc import secrets_for
 from core.settings import Settings, load_settings
 
@@ -28,6 +30,9 @@ def door_of(settings: Settings) -> Door | None:
 
 settings = load_settings()
 sharing = settings.sharing
+if sharing is None and not stays_here(get_option("server.address")):
+    # Before anything listens; the doorkeeper would refuse every other computer all the same.
+    sys.exit(OPEN_TO_ALL)
 app = App(
     Path(__file__).with_name("main.py"),
     secrets=secrets_for(settings),

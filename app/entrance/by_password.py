@@ -107,7 +107,7 @@ class ByPassword:
         if (wait := self.attempts.wait_s(who, now=time.monotonic())) > 0:
             error = f"Too many wrong passwords. Try again in {max(1, round(wait))} s."
             return _page(goes_to=goes_to, name=name, error=error, status=429)
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MOST_WAITING and not known:
             return _page(goes_to=goes_to, name=name, error="Many sign in just now. Try again.", status=503)
         # Counted as wrong before it is looked at: of passwords sent all at once only the first few count.
         self.attempts.failed(who, now=time.monotonic())

@@ -5,6 +5,11 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+OPEN_TO_ALL = (
+    "This studio would be open to everybody who reaches this computer, without a sign-in. It was not "
+    "opened. Start it with `character studio`, which stays on this computer, or for a team with "
+    "`character studio --share`."
+)
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -544,6 +545,65 @@ def other_addresses() -> list[str]:
     """This machine's addresses on networks, where it has any."""
     found = {str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
     return [address for address in found if not stays_here(address)]
+
+
+@pytest.mark.parametrize("by", ["flag", "environment", "config"])
+def test_a_studio_of_ones_own_does_not_start_beyond_this_computer(tmp_path: Path, by: str) -> None:
+    config = tmp_path / ".streamlit" / "config.toml"
+    config.parent.mkdir()
+    config.write_text('[server]\naddress = "0.0.0.0"\n' if by == "config" else "")
+    words = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "app" / "server.py")]
+    words += [f"--server.port={free_port()}", "--server.headless=true"]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "HOME": str(tmp_path)}
+    if by == "flag":
+        words.append("--server.address=0.0.0.0")
+    if by == "environment":
+        environment["STREAMLIT_SERVER_ADDRESS"] = "0.0.0.0"
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0 and "was not opened" in done.stdout + done.stderr
+
+
+def test_the_studios_own_command_wins_over_what_lies_about(tmp_path: Path) -> None:
+    further = {
+        "STREAMLIT_SERVER_ADDRESS": "0.0.0.0",
+        "STREAMLIT_SERVER_ALLOWED_HOSTS": "*",
+        "STREAMLIT_SERVER_ENABLE_AGENT_API": "true",
+        "STREAMLIT_SERVER_BASE_URL_PATH": "elsewhere",
+        "HOME": str(tmp_path),
+    }
+    for port in served(tmp_path, streamlit_command, further):
+        assert raw_get(port, "/", "evil.example").startswith(b"HTTP/1.1 403")
+        assert b"is off" in raw_get(port, "/_stcore/agent/openapi.json", f"127.0.0.1:{port}")
+        # Who comes through a proxy is no visitor of this computer, whatever address the proxy has.
+        told = f"127.0.0.1:{port}\r\nX-Forwarded-For: 192.0.2.7"
+        assert raw_get(port, "/", told).startswith(b"HTTP/1.1 403")
+
+
+def test_who_says_where_they_come_from_is_believed_only_of_a_proxy_that_was_named(
+    tmp_path: Path, people: People
+) -> None:
+    def tries(proxies: tuple[str, ...]) -> list[int]:
+        share = Share("127.0.0.1", "http://127.0.0.1", ("127.0.0.1",), "password", proxies=proxies)
+        folder = {"CHARACTER_CONFIG_PATH": str(people.path.parent), "FORWARDED_ALLOW_IPS": "*"}
+        for port in served(
+            tmp_path, lambda port: streamlit_command(port, share), folder | share.environment()
+        ):
+            url = f"http://127.0.0.1:{port}"
+            form = {"name": "Ana", "password": "wrong"}
+            return [
+                httpx.post(
+                    f"{url}/sign-in",
+                    data=form,
+                    headers={"Origin": url, "X-Forwarded-For": f"192.0.2.{visitor}"},
+                ).status_code
+                for visitor in range(FREE + 1)
+            ]
+        return []
+
+    assert tries(()) == [401] * FREE + [429]
+    assert tries(("127.0.0.1",)) == [401] * (FREE + 1)
 
 
 def test_a_shared_studio_opens_no_socket_for_a_stranger(tmp_path: Path, people: People) -> None:
