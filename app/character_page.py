@@ -50,11 +50,11 @@ def character_page(
 
 def head(opened: Open, caption: str, term: str = "") -> None:
     """Title, caption, when it was saved, and undo."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="page-top"):
         with st.container():
             page_head(title_of(opened.name), caption, term=term)
         # A row of its own, which a narrow screen moves under the title as a whole.
-        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content", key="page-undo"):
             st.caption(saved_line(opened), width="content")
             if opened.origin == "draft":
                 draw_discard(opened.name, opened.revision)

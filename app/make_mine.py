@@ -15,14 +15,18 @@ PAGE = "sample"
 STAYS = "The sample stays as it was made, and nothing runs on it. A copy of your own can do all of it."
 
 
-def draw_mine(where: str) -> None:
-    """In place of a page's main button, on the sample; `where` tells the buttons apart."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+def draw_mine(where: str, *, column: bool = False) -> None:
+    """In place of a page's main button, on the sample; `where` tells the buttons apart.
+
+    In a `column` it is as wide as the button it stands for.
+    """
+    with st.container(horizontal=not column, vertical_alignment="center"):
         st.button(
             "Make it mine",
             key=f"mine:{where}",
             type="primary",
             icon=":material/content_copy:",
+            width="stretch" if column else "content",
             on_click=make_mine,
         )
         st.caption(STAYS)

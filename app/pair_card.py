@@ -118,7 +118,7 @@ def draw_arrows(drawn: Drawn, view: View, place: int, before: str) -> None:
         )
         st.caption(f"{place + 1:,} of {len(view):,}", width="content")
         with (
-            st.container(horizontal=True, horizontal_alignment="right"),
+            st.container(horizontal=True, horizontal_alignment="right", key="keys"),
             st.popover("Keys", icon=":material/keyboard:", type="tertiary"),
         ):
             st.markdown(HELP)

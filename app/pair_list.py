@@ -41,11 +41,14 @@ def draw_list(pairs: Pairs, view: View, wanted: PairFilter) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            "Prompt": st.column_config.TextColumn(width="medium"),
-            "State": st.column_config.TextColumn(width=170),
-            "Chosen": st.column_config.TextColumn(width="medium"),
-            "Rejected": st.column_config.TextColumn(width="medium"),
-            "Length": st.column_config.NumberColumn(help="Words in chosen for each in rejected."),
+            # Together as wide as the page beside an open sidebar: nothing is cut at its edge.
+            "Prompt": st.column_config.TextColumn(width=190),
+            "State": st.column_config.TextColumn(width=150),
+            "Chosen": st.column_config.TextColumn(width=170),
+            "Rejected": st.column_config.TextColumn(width=170),
+            "Flags": st.column_config.TextColumn(width=70),
+            "Length": st.column_config.NumberColumn(width=65, help="Words in chosen for each in rejected."),
+            "Trait": st.column_config.TextColumn(width=75),
         },
         alt="Pairs: prompt, chosen and rejected answer, how each stands.",
     )

@@ -39,17 +39,17 @@ def remove(opened: Open, index: int) -> None:
 
 def bubble(opened: Open, index: int, side: str, text: str) -> None:
     """One turn: who speaks, and the words, ready to be changed."""
-    icon, label, height = (
-        (":material/person:", "Somebody writes", 68)
+    icon, label = (
+        (":material/person:", "Somebody writes")
         if side == "user"
-        else (":material/theater_comedy:", "The character answers", 122)
+        else (":material/theater_comedy:", "The character answers")
     )
     key = state.seeded(f"exchange:{opened.name}:{index}:{side}", text)
     with st.chat_message(side, avatar=icon):
         st.text_area(
             label,
             key=key,
-            height=height,
+            height="content",
             placeholder="An everyday question"
             if side == "user"
             else "Two or three sentences, all in voice",

@@ -108,7 +108,7 @@ def draw_start(picked: Chosen, tag: PriceTag, checks: list[Check], *, quiet: boo
     """The limit where money is involved, the one button, and what it takes."""
     st.subheader("Next step" if not quiet else "Or begin with another plan", anchor=False)
     if is_sample(picked.plan.constitution):
-        draw_mine(PAGE)
+        draw_mine(PAGE, column=True)
         return
     paid = any(costs_money(stage, picked.plan, settings()) for stage in picked.plan.shape.stages)
     if paid:

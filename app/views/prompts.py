@@ -51,19 +51,20 @@ def draw_total(constitution: Constitution, written: FewShot, added: tuple[Added,
 def draw_head(constitution: Constitution) -> None:
     """Title, caption, and undo."""
     before = state.last_undo(f"prompts:{constitution.name}")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="page-top"):
         with st.container():
             page_head("Prompts", CAPTION, term="prompt teacher student")
-        st.button(
-            "Undo",
-            icon=":material/undo:",
-            type="tertiary",
-            disabled=before is None,
-            help=f"Take back: {before[1]}" if before else "Nothing to undo",
-            on_click=undo,
-            args=(constitution,),
-            shortcut="Ctrl+Alt+Z",
-        )
+        with st.container(width="content", key="page-undo"):
+            st.button(
+                "Undo",
+                icon=":material/undo:",
+                type="tertiary",
+                disabled=before is None,
+                help=f"Take back: {before[1]}" if before else "Nothing to undo",
+                on_click=undo,
+                args=(constitution,),
+                shortcut="Ctrl+Alt+Z",
+            )
 
 
 def draw_traits(constitution: Constitution, written: FewShot) -> None:

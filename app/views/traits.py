@@ -105,7 +105,7 @@ def draw_editor(opened: Open, number: int, trait: dict[str, Any]) -> None:
     st.text_area(
         f"Trait {number}",
         key=key,
-        height=90,
+        height="content",
         placeholder="I …, in the first person, as one plain statement.",
         on_change=save_trait,
         args=(opened, trait_id, "trait", key),
@@ -134,7 +134,7 @@ def draw_questions(opened: Open, trait: dict[str, Any]) -> None:
         st.text_area(
             f"Question {index + 1}",
             key=key,
-            height=68,
+            height="content",
             label_visibility="collapsed",
             placeholder="Add a question",
             on_change=save_question,
@@ -179,7 +179,11 @@ def draw(opened: Open) -> None:
     with left:
         key = state.seeded(f"summary:{opened.name}", opened.value.get("summary", ""))
         st.text_area(
-            "In one sentence", key=key, height=68, on_change=save_field, args=(opened, "summary", key)
+            "In one sentence",
+            key=key,
+            height="content",
+            on_change=save_field,
+            args=(opened, "summary", key),
         )
         draw_described(opened)
         for number, trait in enumerate(opened.value["traits"], 1):
