@@ -89,7 +89,6 @@ def discard(id: str) -> None:
     except CoreError as error:
         state.complain(PAGE, str(error))
         return
-    tab.set_last_discarded(id)
     if tab.chosen() == id:
         tab.choose("")
     state.say_once("Discarded. It can be brought back.", ":material/delete:")

@@ -90,17 +90,6 @@ def runs_here(provider: str) -> bool:
     return provider in HERE
 
 
-def price_of(model: ModelName, table: Mapping[str, Price]) -> Price | None:
-    """The price of a model in a table by full name; `FREE` for what runs here; None where unknown.
-
-    An entry in the table counts before `FREE`, so that a rented server can be given a price.
-    """
-    name = name_in(model, table)
-    if name is not None:
-        return table[name]
-    return FREE if runs_here(model.provider) else None
-
-
 def name_in(model: ModelName, names: Iterable[str]) -> str | None:
     """The spelling of a model among full names, upper and lower case alike; None when it is not there.
 

@@ -52,10 +52,6 @@ class Ledger:
         self._reserved += nanos
         return True
 
-    def may_fit_later(self, amount: float) -> bool:
-        """Whether a refused amount could still fit once the requests under way turn out cheaper."""
-        return self._budget is None or self._spent + self._maybe + _costs(amount) <= self._budget
-
     def release(self, amount_reserved: float) -> None:
         """Give a reservation back: nothing was billed. Raises ValueError for what was not reserved."""
         nanos = _costs(amount_reserved)

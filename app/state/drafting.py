@@ -25,8 +25,3 @@ def show_in_address(id: str) -> None:
     """Put an open drafting into the address, as after coming back from another page."""
     if id and st.query_params.get("drafting") != id:
         st.query_params["drafting"] = id
-
-
-def set_last_discarded(id: str) -> None:
-    """Remember what was discarded, for undo."""
-    remember("drafting:discarded", id)

@@ -28,7 +28,7 @@ from core.stages.lengths import TokenCounter, token_counter
 from core.store.added_prompts import added_prompts
 from core.store.datasets import record_dataset
 from core.store.decisions import Decision, read_log
-from core.store.jsonl import Row, read_json, read_rows, seal, write_atomic, write_json
+from core.store.jsonl import Row, read_json, seal, write_atomic, write_json
 from core.store.library import Library
 from core.store.runs import AnswerSet, Run, file_hash
 
@@ -283,11 +283,6 @@ def _nothing_left(funnel: Funnel) -> str:
 def pairs_file(run: Run, sources: Sources) -> Path:
     """Where the judged pairs of two models stand."""
     return run.folder / "pairs" / f"{sources.teacher.slug}--{sources.student.slug}.jsonl"
-
-
-def read_pairs(run: Run, sources: Sources) -> list[Row]:
-    """The judged pairs as last written."""
-    return read_rows(pairs_file(run, sources)).rows
 
 
 def _funnel(rows: Sequence[Row], sources: Sources, lengths: str) -> Funnel:

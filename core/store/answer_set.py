@@ -73,10 +73,6 @@ class AnswerSet:
         """Every planned request in the plan's order, one at a time."""
         return first_of_each_key(iter_rows(self.plan_path))
 
-    def planned_keys(self) -> set[bytes]:
-        """The compact key of every planned request."""
-        return scan_keys(self.plan_path).keys
-
     def extend_plan(self, requests: Iterable[Row], *, unique: bool = False) -> int:
         """Plan the requests that are not planned yet; durable before the first is sent.
 

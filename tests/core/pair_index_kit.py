@@ -10,11 +10,11 @@ from core.prompts import Prompt, prompt_of
 from core.records import content_hash
 from core.settings import Settings
 from core.stages.distillation import Sources
-from core.stages.dpo_data import PairJob, pair_rows, removed_prompts
+from core.stages.dpo_data import PairJob, pair_rows, pairs_file, removed_prompts
 from core.stages.lengths import token_counter
 from core.stages.pair_indexing import index_of
 from core.store.answer_set import AnswerSet
-from core.store.jsonl import append_rows
+from core.store.jsonl import append_rows, read_rows
 from core.store.library import Library
 from core.store.pair_index import PairIndex
 from core.store.runs import Run, open_run
@@ -81,6 +81,11 @@ def answer_row(side: str, prompt: str, text: str, sample: int = 0, **more: Any) 
     key = more.pop("key", key_of(side, prompt, sample))
     row = {"key": key, "prompt": prompt, "sample": sample, "text": text, "finish_reason": "stop"}
     return row | {"usage": {"prompt": 9, "completion": len(text.split())}} | more
+
+
+def read_pairs(run: Run, sources: Sources) -> list[dict[str, Any]]:
+    """The judged pairs as last written."""
+    return read_rows(pairs_file(run, sources)).rows
 
 
 def caught_up(index: PairIndex, rounds: int = 200) -> PairIndex:

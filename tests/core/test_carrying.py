@@ -21,7 +21,7 @@ from core.settings import load_settings
 from core.stages.answers import answer
 from core.stages.carrying import CARRIED, narrowed
 from core.stages.defaults import Wishes, answer_job
-from core.stages.dpo_data import PairJob, make_pairs, read_pairs, sources_of
+from core.stages.dpo_data import PairJob, make_pairs, sources_of
 from core.stages.lineage import lineage_of
 from core.stages.planning import AnswerJob
 from core.stages.prepare import Scope, choose_prompts, run_of
@@ -30,6 +30,7 @@ from core.stages.spent import spent_on
 from core.store.jsonl import read_json
 from core.store.library import Library
 from core.store.runs import Run
+from tests.core.pair_index_kit import read_pairs
 
 MODEL = parse_model("fake/parrot")
 

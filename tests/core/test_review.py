@@ -19,10 +19,11 @@ from core.prompts import prompt_set
 from core.records import Completion, Sampling, Usage
 from core.settings import load_settings
 from core.stages.answers import AnswerJob, answer
-from core.stages.dpo_data import PairJob, make_pairs, read_pairs, sources_of
+from core.stages.dpo_data import PairJob, make_pairs, sources_of
 from core.store.decisions import Decision, decide, decisions, read_log
 from core.store.library import Library
 from core.store.runs import Run, open_run
+from tests.core.pair_index_kit import read_pairs
 
 FAKE = ModelName("fake", "parrot")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.store.jsonl import Row, append_rows, compact_key, read_rows, seal
+from core.store.jsonl import Row, append_rows, read_rows, seal
 from core.store.runs import AnswerSet
 from tests.core.crash.workload import key_of_number, row_of, tags
 
@@ -46,7 +46,6 @@ def test_each_request_is_planned_once_however_often_it_comes(answers: AnswerSet)
     assert answers.extend_plan(iter(tags(6))) == 2
     assert answers.extend_plan(tags(6)) == 0
     assert keys_of(answers.plan_path) == [key_of_number(number) for number in range(6)]
-    assert answers.planned_keys() == {compact_key(key_of_number(number)) for number in range(6)}
     assert list(answers.iter_plan()) == list(answers.plan().values()) == list(tags(6))
 
 

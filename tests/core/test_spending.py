@@ -73,7 +73,6 @@ def test_without_a_limit_everything_fits_and_is_still_counted() -> None:
     ledger.charge(1e6, 2.5)
     assert (ledger.spent_usd, ledger.left_usd, ledger.budget_usd) == (2.5, None, None)
     assert not ledger.exhausted
-    assert ledger.may_fit_later(1e9)
 
 
 def test_tenths_of_a_cent_add_up_to_exactly_a_dollar() -> None:
@@ -99,7 +98,6 @@ def test_a_cheaper_answer_makes_room_again() -> None:
     ledger = Ledger(1.0)
     assert ledger.reserve(0.9)
     assert not ledger.reserve(0.5)
-    assert ledger.may_fit_later(0.5)
     ledger.charge(0.9, 0.1)
     assert ledger.reserve(0.5)
     assert ledger.exhausted, "that something was refused is remembered"
@@ -109,7 +107,8 @@ def test_what_was_spent_can_never_fit_again() -> None:
     ledger = Ledger(1.0)
     ledger.reserve(0.9)
     ledger.charge(0.9, 0.9)
-    assert not ledger.may_fit_later(0.2)
+    assert not ledger.reserve(0.2)
+    assert ledger.reserve(0.1)
 
 
 def test_a_request_without_an_answer_counts_as_spent_but_is_told_apart() -> None:
