@@ -20,10 +20,10 @@ from app.pair_decide import (
     save_edit,
     settle,
     switch_keys,
-    take_back,
     typed,
     typed_key,
 )
+from app.pair_parts import draw_reason, draw_undo, shortcut
 from app.pair_reads import Pairs
 from app.pair_sides import draw_sides, draw_why
 from app.react import draw_react
@@ -36,7 +36,6 @@ from core.records import content_hash
 from core.store.lines import Row
 from core.store.pair_index import View
 
-REASONS = ("not in character", "not helpful", "wrong", "too much", "unpleasant")
 LONGEST_EDITED = 100_000
 SIDES = ("teacher", "student")
 VERDICTS = {"keep": "Kept", "swap": "Swapped", "edit": "Edited"}
@@ -78,11 +77,6 @@ def draw_pair(name: str, pairs: Pairs, view: View, wished: str) -> str:
         draw_reaction(name, pairs, row)
     shown_now(row["id"])
     return row["id"]
-
-
-def shortcut(key: str) -> str | None:
-    """A button's key, or none while keys are switched off."""
-    return key if keys_on() else None
 
 
 def draw_arrows(drawn: Drawn, view: View, place: int, before: str) -> None:
@@ -177,26 +171,8 @@ def draw_verdicts(drawn: Drawn, row: Row) -> None:
             on_click=open_editor,
             args=(pair,),
         )
-        st.selectbox(
-            "Why dropped",
-            REASONS,
-            index=None,
-            key=reason_key(pair),
-            placeholder="Why dropped, if you like",
-            label_visibility="collapsed",
-            accept_new_options=True,
-            width=230,
-        )
-        st.button(
-            "Undo",
-            icon=":material/undo:",
-            type="tertiary",
-            shortcut=shortcut("U"),
-            key=f"undo:{pair}",
-            # Never greyed out: a key pressed while the page is still being drawn would go unheard.
-            on_click=take_back,
-            args=(drawn.run,),
-        )
+        draw_reason(reason_key(pair))
+        draw_undo(drawn.run, f"undo:{pair}")
 
 
 def can_be_typed(row: Row) -> bool:

@@ -10,8 +10,8 @@ import streamlit as st
 
 from app import state
 from app.pair_address import list_page, put, show_pair
-from app.pair_card import REASONS, shortcut
-from app.pair_decide import decide_all, take_back
+from app.pair_decide import decide_all
+from app.pair_parts import draw_reason, draw_undo, shortcut
 from app.pair_reads import Pairs
 from app.pair_sides import visible
 from app.state.person import person
@@ -106,25 +106,8 @@ def draw_bulk(pairs: Pairs, view: View, ticked: Sequence[str], wanted: PairFilte
                 on_click=decide_many_of,
                 args=(pairs, view, tuple(ticked), verdict, drawn),
             )
-        st.selectbox(
-            "Why dropped",
-            REASONS,
-            index=None,
-            key="bulk:reason",
-            placeholder="Why dropped, if you like",
-            label_visibility="collapsed",
-            accept_new_options=True,
-            width=230,
-        )
-        st.button(
-            "Undo",
-            icon=":material/undo:",
-            type="tertiary",
-            key="bulk:undo",
-            shortcut=shortcut("U"),
-            on_click=take_back,
-            args=(pairs.run,),
-        )
+        draw_reason("bulk:reason")
+        draw_undo(pairs.run, "bulk:undo")
         if len(ticked) == 1:
             st.button(
                 "Open it",

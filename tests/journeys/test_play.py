@@ -87,15 +87,20 @@ def test_a_sentence_switched_off_changes_the_answer_and_a_reload_keeps_everythin
     assert "b=but" in page.url and len(stand_in.requests) == asked
 
 
-def test_stopping_keeps_what_had_come_and_ends_the_answer_at_the_server(
-    studio: Studio, page: Page, endless: tuple[str, list[str]]
-) -> None:
-    address, gone = endless
+def ask_without_end(page: Page, studio: Studio, address: str) -> None:
+    """Ask both sides something that nobody ends to answer, and see the first words come."""
     go(page, studio, f"switchboard?character=pirate&b=none&model={address}%23m")
     box = page.get_by_label("Your question")
     box.fill("Tell me everything.")
     box.press("Enter")
     expect(page.get_by_text("on and on").first).to_be_visible()
+
+
+def test_stopping_keeps_what_had_come_and_ends_the_answer_at_the_server(
+    studio: Studio, page: Page, endless: tuple[str, list[str]]
+) -> None:
+    address, gone = endless
+    ask_without_end(page, studio, address)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped here.").first).to_be_visible()
     until(lambda: len(gone) == 2)
@@ -107,11 +112,7 @@ def test_leaving_the_page_ends_every_answer(
     studio: Studio, page: Page, endless: tuple[str, list[str]]
 ) -> None:
     address, gone = endless
-    go(page, studio, f"switchboard?character=pirate&b=none&model={address}%23m")
-    box = page.get_by_label("Your question")
-    box.fill("Tell me everything.")
-    box.press("Enter")
-    expect(page.get_by_text("on and on").first).to_be_visible()
+    ask_without_end(page, studio, address)
     page.get_by_role("link", name="Jobs").click()
     expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
     until(lambda: len(gone) == 2)
