@@ -26,6 +26,8 @@ from core.store.runs import runs_of
 Stamp = tuple[str, int, int]
 # Settings that every result carries and nobody tells results apart by.
 UNTOLD = ("version", "prompts_sha256", "constitution")
+# A list of more than this is told by how many it has.
+LONG = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def differing(kept: Kept, others: Sequence[Kept]) -> list[str]:
     """The settings of a result that others have otherwise, in words."""
     mine = kept.result.settings
     found = [
-        _compared(kept) if name == "speakers" else f"{name.replace('_', ' ')} {_said(mine[name])}"
+        _compared(kept) if name == "speakers" else _setting(name, mine[name])
         for name in mine
         if name not in UNTOLD and _differs(mine[name], name, others)
     ]
@@ -182,6 +184,14 @@ def _compared(kept: Kept) -> str:
 
 def _differs(value: Any, name: str, others: Sequence[Kept]) -> bool:
     return any(content_hash(one.result.settings.get(name)) != content_hash(value) for one in others)
+
+
+def _setting(name: str, value: Any) -> str:
+    """A setting with its value; a long list is told by its length, as it would be cut in the field."""
+    words = name.replace("_", " ")
+    if isinstance(value, list | tuple) and len(value) > LONG:
+        return f"{len(value)} {words}"
+    return f"{words} {_said(value)}"
 
 
 def _said(value: Any) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from app import state
 from app.pair_launch import MODEL_HELP
 from app.state.address import in_address
-from app.switchboard_choice import MODEL, Choice, leave_out, preset, take_model, tick
+from app.switchboard_choice import MODEL, Choice, leave_out, preset, same_on_both, take_model, tick
 from app.widgets import plain
 from app.wording import counted
 from core.constitution import Constitution, Exchange
@@ -45,14 +45,24 @@ def draw_presets(choice: Choice) -> None:
     """The comparisons that people make most, and how the list is shown."""
     everyone = everything(choice.constitution)
     quick = {
-        "All / none": (everyone, Ticks()),
-        "With / without exchanges": (everyone, without(choice.constitution, NO_EXCHANGES)),
-        "A on both sides": (choice.a, choice.a),
+        "All / none": (everyone, Ticks(), "A hears everything, B nothing"),
+        "With / without exchanges": (
+            everyone,
+            without(choice.constitution, NO_EXCHANGES),
+            "A hears everything, B the sentences alone",
+        ),
     }
     key = f"leave-out:{choice.constitution.name}"
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        for label, (a, b) in quick.items():
-            st.button(label, key=f"preset:{label}", on_click=preset, args=(choice, a, b))
+        for label, (a, b, told) in quick.items():
+            st.button(label, key=f"preset:{label}", help=told, on_click=preset, args=(choice, a, b))
+        st.button(
+            "A on both sides",
+            key="preset:same",
+            help="B gets the ticks of A",
+            on_click=same_on_both,
+            args=(choice,),
+        )
         st.selectbox(
             "All / all but one",
             [trait.id for trait in choice.constitution.traits],
