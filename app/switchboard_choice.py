@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import streamlit as st
-
 from app import state
 from app.pair_launch import EMBEDDED
 from app.reads import settings
+from app.state.address import held_word, set_word, word
 from core.constitution import Constitution
 from core.errors import CoreError, SettingsError
 from core.store.switchboard import SIDES, Board, Boards, Side, boards
@@ -44,15 +43,27 @@ def board_of(name: str) -> tuple[Boards, Board]:
 
 def chosen(constitution: Constitution, board: Board) -> Choice:
     """What stands in the address, else on disk, else everything beside nothing."""
-    read = {
-        side: ticks_in(constitution, st.query_params.get(side) or getattr(board, side)) for side in SIDES
-    }
+    name = constitution.name
+    texts = {side: word(side, key_of(name, side)) or getattr(board, side) for side in SIDES}
+    read = {side: ticks_in(constitution, text) for side, text in texts.items()}
     return Choice(
         constitution,
         read["a"] or everything(constitution),
         read["b"] or Ticks(),
-        st.query_params.get("model") or board.model or EMBEDDED,
+        word("model", key_of(name, "model")) or board.model or EMBEDDED,
     )
+
+
+def key_of(name: str, what: str) -> str:
+    """Under which key the tab has one word of a character's switchboard."""
+    return f"{PAGE}:{name}:{what}"
+
+
+def now(drawn: Choice) -> Choice:
+    """What is chosen at this moment; for callbacks: a button may have been drawn before the last tick."""
+    of = drawn.constitution
+    a, b, model = (held_word(key_of(of.name, what)) or "" for what in ("a", "b", "model"))
+    return Choice(of, ticks_in(of, a) or drawn.a, ticks_in(of, b) or drawn.b, model or drawn.model)
 
 
 def ticks_in(constitution: Constitution, text: str) -> Ticks | None:
@@ -64,11 +75,10 @@ def ticks_in(constitution: Constitution, text: str) -> Ticks | None:
 
 
 def show(choice: Choice) -> None:
-    """Put a choice into the address."""
+    """Put a choice into the address, and keep it for the callbacks of this tab."""
     wanted = {"a": choice.text("a"), "b": choice.text("b"), "model": choice.model}
-    for name, value in wanted.items():
-        if st.query_params.get(name) != value:
-            st.query_params[name] = value
+    for what, text in wanted.items():
+        set_word(what, key_of(choice.constitution.name, what), text)
 
 
 # ---- callbacks
@@ -84,15 +94,22 @@ def keep(choice: Choice) -> None:
         state.complain(PAGE, str(error))
 
 
-def tick(choice: Choice, side: Side, id: str, key: str) -> None:
+def tick(drawn: Choice, side: Side, id: str, key: str) -> None:
     """Switch one thing on or off on one side."""
+    choice = now(drawn)
     ticks = toggled(choice.constitution, choice.of(side), id, bool(state.widget(key)))
     keep(replace(choice, a=ticks) if side == "a" else replace(choice, b=ticks))
 
 
-def preset(choice: Choice, a: Ticks, b: Ticks) -> None:
+def preset(drawn: Choice, a: Ticks, b: Ticks) -> None:
     """Put both sides as a preset says."""
-    keep(replace(choice, a=a, b=b))
+    keep(replace(now(drawn), a=a, b=b))
+
+
+def same_on_both(drawn: Choice) -> None:
+    """Put the second side as the first is."""
+    choice = now(drawn)
+    keep(replace(choice, b=choice.a))
 
 
 def leave_out(choice: Choice, key: str) -> None:
@@ -103,6 +120,6 @@ def leave_out(choice: Choice, key: str) -> None:
         preset(choice, everything(choice.constitution), without(choice.constitution, id))
 
 
-def take_model(choice: Choice, key: str) -> None:
+def take_model(drawn: Choice, key: str) -> None:
     """Take the model that was typed."""
-    keep(replace(choice, model=(state.widget(key) or EMBEDDED).strip()))
+    keep(replace(now(drawn), model=(state.widget(key) or EMBEDDED).strip()))

@@ -14,7 +14,7 @@ from app.play_job import draw_live, size_words
 from app.reads import run_of_character, settings
 from app.sidebar import title_of
 from app.state.address import in_address, whole
-from app.switchboard_choice import PAGE, Choice
+from app.switchboard_choice import PAGE, Choice, now
 from app.widgets import answer_text, command, plain
 from core.diff import Span, word_spans
 from core.errors import CoreError, RunError
@@ -85,7 +85,7 @@ def model_of(choice: Choice) -> tuple[ModelName, ...]:
 
 def draw_launch(choice: Choice, key: str, running: bool) -> str:
     """The question, what it takes, the button; the question as it stands."""
-    name, button = choice.constitution.name, f"effects:{choice.constitution.name}"
+    button = f"effects:{choice.constitution.name}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         question = (
             st.text_input("One question for all of them", key=in_address(key, "", name="effects")) or ""
@@ -98,7 +98,7 @@ def draw_launch(choice: Choice, key: str, running: bool) -> str:
             icon=":material/science:",
             disabled=running or not question or bool(trouble),
             on_click=measure,
-            args=(name, job_words(choice, question), state.click_token(button), button),
+            args=(choice, key, state.click_token(button), button),
         )
     st.caption(plain(words)) if words else None
     if trouble:
@@ -126,8 +126,14 @@ def size(choice: Choice, job: EffectsJob) -> Side:
     return size_effects(job, session)[0]
 
 
-def measure(name: str, words: list[str], token: str, button: str) -> None:
-    """Start the job; for callbacks."""
+def measure(drawn: Choice, key: str, token: str, button: str) -> None:
+    """Start the job with the question and the teacher of this moment; for callbacks."""
+    choice, question = now(drawn), (state.widget(key) or "").strip()
+    _, trouble = takes(choice, question)
+    if trouble or not question:
+        state.complain(PAGE, trouble or "There is no question to ask.")
+        return
+    name, words = choice.constitution.name, job_words(choice, question)
     title = f"What each sentence of {title_of(name)} does"
     launch(words, title=title, subject=subject(name), token=token, page=PAGE)
     state.spend_token(button)

@@ -12,7 +12,7 @@ from app.answer_columns import HEIGHT, MOST_MARKED, Column, differing, draw_colu
 from app.reads import settings
 from app.side_by_side import Make
 from app.state import play
-from app.switchboard_choice import PAGE, Choice, board_of, ticks_in
+from app.switchboard_choice import PAGE, Choice, board_of, now, ticks_in
 from app.widgets import plain
 from core.constitution import Constitution
 from core.errors import CoreError
@@ -147,8 +147,9 @@ def ask(choice: Choice, field: str) -> None:
             state.clear(field)
 
 
-def send(choice: Choice, text: str, seed: int | None = None) -> None:
-    """Keep the question, and let this tab ask it."""
+def send(drawn: Choice, text: str, seed: int | None = None) -> None:
+    """Keep the question with what is chosen at this moment, and let this tab ask it."""
+    choice = now(drawn)
     kept, board = board_of(choice.constitution.name)
     number = seed if seed is not None else len(board.turns) + 1
     turn = kept.ask(text, number, choice.model, choice.text("a"), choice.text("b"))

@@ -167,7 +167,9 @@ def complaint(where: str) -> str | None:
 def seeded(key: str, value: Any) -> str:
     """The widget key, with the widget's content set to `value` where that changed behind its back."""
     if key not in st.session_state or recall(f"seed:{key}") != value:
-        st.session_state[key] = value
+        # Setting a box anew, to the same words too, would take away what a person is just typing in it.
+        if key not in st.session_state or st.session_state[key] != value:
+            st.session_state[key] = value
         remember(f"seed:{key}", value)
     return key
 

@@ -131,6 +131,11 @@ def word(name: str, key: str) -> str | None:
     return text
 
 
+def held_word(key: str) -> str | None:
+    """What the tab has under `key` at this moment; for callbacks, whose page may be drawn from before."""
+    return recall(f"kept:{key}")
+
+
 def set_word(name: str, key: str, text: str | None) -> None:
     """Put such a word into the address and keep it for the tab; None takes it out. For callbacks too."""
     remember(f"kept:{key}", text)
@@ -163,7 +168,10 @@ def in_address(
         # Back and forward change the address and nothing else.
         value = _there(name, read, default, held) if value == held else value
     value = _fitting(read, value, default)
-    st.session_state[key] = value
+    # Setting a box anew, to the same words too, would take away what a person is just typing in it.
+    is_typed = isinstance(value, str) and not options
+    if not is_typed or key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
     remember(f"kept:{key}", value)
     if drawn := _drawn():
         drawn.set[name] = (key, default)

@@ -145,3 +145,30 @@ def test_the_list_says_how_much_there_is_to_switch() -> None:
     pirate = library().load("pirate").constitution
     text = words(tab("switchboard"))
     assert f"{len(pirate.traits)} sentences, then {len(pirate.exchanges)} exchanges" in text
+
+
+def test_a_button_drawn_before_the_last_tick_asks_with_what_is_ticked_now() -> None:
+    app = opened()
+    app.checkbox(key="tick:pirate:a:voice").set_value(False)
+    ask(app, "What is a garden?")
+    assert board().turns[0].ticks["a"] == "but:voice"
+
+
+def test_two_ticks_at_once_both_count() -> None:
+    app = opened()
+    app.checkbox(key="tick:pirate:a:voice").set_value(False)
+    app.checkbox(key="tick:pirate:a:honesty").set_value(False)
+    app.run()
+    assert not ticked(app, "a", "voice") and not ticked(app, "a", "honesty")
+    assert (
+        board().a == app.query_params["a"] and board().a.count("honesty") == board().a.count("voice") == 1
+    )
+
+
+def test_a_tick_stays_though_the_browser_still_sends_the_address_of_before() -> None:
+    app = opened()
+    before = app.query_params["a"]
+    app.checkbox(key="tick:pirate:a:voice").set_value(False).run()
+    app.query_params["a"] = before
+    ask(app, "What is a garden?")
+    assert not ticked(app, "a", "voice") and board().turns[0].ticks["a"] == "but:voice"
