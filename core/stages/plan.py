@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.constitution import Constitution
 from core.dialogues import REFLECTIONS
 from core.engines.opening import open_engine
 from core.errors import CoreError
+from core.evaluation.counts import Size, counts
 from core.names import ModelName, parse_model
 from core.price_tag import NOTHING, Cost, PriceTag, Range, about, exactly, money_range
 from core.prices import Price, by_whom, cost_range
@@ -24,7 +25,7 @@ from core.settings import Settings
 from core.stages.carrying import narrowed
 from core.stages.defaults import PROVIDER, Wishes, answer_job
 from core.stages.lineage import lineage_of
-from core.stages.pace_here import Paces, paces_of
+from core.stages.pace_here import ANSWER_S, Paces, paces_of
 from core.stages.planning import AnswerJob, Role, estimate
 from core.stages.prepare import Scope, choose_prompts, existing_run
 from core.store.library import Library
@@ -38,17 +39,11 @@ KEPT = Range(0.6, 0.88, 1.0)
 CHARACTERS_A_TURN = 700
 TOKENS_A_TURN = 180
 PROMPTS_A_REQUEST = 6
-# Requests of an evaluation with the plain model beside the tuned one, at the verb's own sizes here.
-MEASURED = {
-    "data": 0,
-    "traits": 154,
-    "robustness": 240,
-    "prefill": 120,
-    "coherence": 160,
-    "preferences": 240,
-    "capability": 240,
-}
-THREE_CONTROLS = 2.0
+# Seconds of a short answer of the embedded model, as evaluations ask for, and of a judgement by it.
+SHORT_ANSWER_S, VERDICT_S = 0.35, 1.5
+# Speakers compared: the plain model and the tuned one, or two more beside them.
+FEW, ALL = 2, 4
+JUDGED = ("traits", "coherence", "preferences")
 
 
 @dataclass(slots=True)
@@ -302,36 +297,62 @@ def _merged(stage: str, now: _Reckoning) -> Cost:
 
 
 def _evaluation(stage: str, now: _Reckoning) -> Cost:
-    kind = stage.partition("-")[2]
-    requests = MEASURED[kind] * (1.0 if now.plan.shape.name != "paper" else THREE_CONTROLS)
-    if not requests:
+    kind, model = stage.partition("-")[2], now.model(now.plan.student)
+    local, judged = model.provider == "local", now.plan.judge is not None and kind in JUDGED
+    speakers = ALL if now.plan.shape.name == "paper" else FEW
+    size = Size(len(now.constitution.traits), speakers, local, judged)
+    found = counts(kind, size)
+    if not found.answers:
         return Cost(stage, seconds=Range(1.0, 3.0, 10.0), basis="Counted here; nothing is asked.")
-    known = now.paces.evals.get(kind)
-    basis = f"About {requests:.0f} answers; {now.paces.basis}."
-    if known is not None and now.plan.student.startswith("local/"):
-        seconds = about(
-            known * (1.0 if now.plan.shape.name != "paper" else THREE_CONTROLS), low=0.7, high=2.0
-        )
-        cost = _asked(
-            stage,
-            now,
-            now.plan.student,
-            about(requests, low=0.8, high=1.5),
-            tokens_in=300,
-            tokens_out=64,
-            longest=512,
-            basis="As long as the last one here took.",
-        )
-        return Cost(stage, cost.requests, cost.tokens_in, cost.tokens_out, seconds, cost.usd, cost.basis)
-    return _asked(
+    basis = f"{found.answers:,} answers"
+    # What one evaluation has asked the others need not ask again; some answers are asked for twice.
+    own = _asked(
         stage,
         now,
         now.plan.student,
-        about(requests, low=0.8, high=1.5),
+        about(found.answers, low=0.5, high=1.1),
         tokens_in=300,
-        tokens_out=64 if now.plan.student.startswith("local/") else 300,
-        longest=512,
-        basis=basis,
+        tokens_out=64 if local else 300,
+        longest=64 if local else 512,
+        basis=f"{basis}; {now.paces.basis}.",
+    )
+    if local:
+        own = replace(own, seconds=_short_answers(kind, found.answers, now))
+    if now.plan.judge is None or not found.verdicts:
+        return own
+    return _with_verdicts(own, found.verdicts, f"{basis}, {found.verdicts:,} judgements", now)
+
+
+def _short_answers(kind: str, answers: int, now: _Reckoning) -> Range:
+    known = now.paces.evals.get(kind)
+    if known is not None:
+        return about(known * (2.0 if now.plan.shape.name == "paper" else 1.0), low=0.7, high=2.0)
+    return about(answers * SHORT_ANSWER_S * now.paces.answer / ANSWER_S, low=0.25, high=2.5)
+
+
+def _with_verdicts(own: Cost, verdicts: int, basis: str, now: _Reckoning) -> Cost:
+    """The stage with what its judge is asked besides."""
+    name = now.plan.judge or ""
+    asked = _asked(
+        own.stage,
+        now,
+        name,
+        about(verdicts, low=0.9, high=1.1),
+        tokens_in=700,
+        tokens_out=120,
+        longest=600,
+        basis="",
+    )
+    slow = now.model(name).provider == "local"
+    seconds = about(verdicts * VERDICT_S, low=0.4, high=2.5) if slow else asked.seconds
+    return Cost(
+        own.stage,
+        own.requests.plus(asked.requests),
+        own.tokens_in.plus(asked.tokens_in),
+        own.tokens_out.plus(asked.tokens_out),
+        own.seconds.plus(seconds),
+        None if own.usd is None or asked.usd is None else own.usd.plus(asked.usd),
+        f"{basis}; {now.paces.basis}.",
     )
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,9 +15,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cli import character
+from core.cli.evals.prefill import LOCAL_TURNS
+from core.cli.evals.prefill import TURNS as PREFILL_TURNS
 from core.errors import SettingsError
+from core.evaluation.counts import (
+    CHOICES,
+    COMPARISONS,
+    EVERYDAY,
+    ITEMS,
+    KNOWN_PAIRS,
+    QUESTIONS,
+    TURNS,
+    Size,
+    counts,
+)
 from core.price_tag import Cost, PriceTag, Range, minutes, money_range, usd_words
 from core.settings import PROJECT, load_settings
+from core.stages.evals.capability import shipped_items
+from core.stages.evals.hearing import LOCAL_PROMPTS, PROMPTS
+from core.stages.evals.preference_plan import COMPARISONS as ALL_COMPARISONS
+from core.stages.evals.preference_plan import LOCAL_CHOICES, LOCAL_COMPARISONS
+from core.stages.evals.reliability import LOCAL_PAIRS, PAIRS
+from core.stages.evals.traits import LOCAL_EVERYDAY, USUAL_EVERYDAY
 from core.stages.plan import price_tag
 from core.stages.prepare import Scope, load_character, run_of
 from core.stages.spent import spent_on
@@ -125,6 +144,51 @@ def test_a_paid_teacher_is_a_range_and_a_larger_plan_costs_more(monkeypatch: pyt
     for usd in totals:
         assert 0 < usd.low < usd.likely < usd.high
     assert totals[0].likely < totals[1].likely < totals[2].likely
+
+
+# What finished evaluations of a character with ten traits took on two cores, and what `--dry-run` counts.
+REAL = {
+    "eval-traits": (154, 46),
+    "eval-robustness": (480, 130),
+    "eval-prefill": (220, 125),
+    "eval-capability": (240, 24),
+    "eval-preferences": (800, 125),
+}
+
+
+def test_the_range_of_an_evaluation_holds_what_real_ones_took() -> None:
+    plan = a_plan("quick", "local/smollm2-135m", "local/smollm2-135m")
+    plan = replace(plan, shape=replace(plan.shape, stages=tuple(REAL)))
+    for cost in price_tag(plan, load_settings()).costs:
+        requests, seconds = REAL[cost.stage]
+        assert cost.requests.likely == requests
+        assert cost.seconds.low <= seconds <= cost.seconds.high, cost
+    assert counts("coherence", Size(10)).answers + counts("coherence", Size(10)).verdicts == 228
+
+
+def test_a_judge_is_priced_with_what_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", "sk-canary-123456789")
+    judge = "openrouter/z-ai/glm-4.5-air"
+    PriceTable(load_settings()).set_own(judge, 0.2, 1.1)
+    plan = a_plan("paper", "local/smollm2-135m", "local/smollm2-135m")
+    free, paid = (price_tag(replace(plan, judge=name), load_settings()) for name in (None, judge))
+    assert free.total.is_free
+    for cost in paid.costs:
+        judged = cost.stage in ("eval-traits", "eval-coherence", "eval-preferences")
+        assert cost.usd is not None
+        assert (cost.usd.high > 0) is judged
+
+
+def test_what_is_counted_is_what_the_verbs_ask_for() -> None:
+    assert (LOCAL_EVERYDAY, USUAL_EVERYDAY) == EVERYDAY
+    assert (LOCAL_PROMPTS, PROMPTS) == QUESTIONS
+    assert (LOCAL_TURNS, PREFILL_TURNS) == TURNS
+    assert ((LOCAL_CHOICES, ALL_COMPARISONS), (LOCAL_COMPARISONS, ALL_COMPARISONS)) == (
+        CHOICES,
+        COMPARISONS,
+    )
+    assert (LOCAL_PAIRS, PAIRS) == KNOWN_PAIRS
+    assert len(shipped_items(None)) == ITEMS
 
 
 def test_pricing_writes_nothing() -> None:
