@@ -123,10 +123,11 @@ def draw_arrows(drawn: Drawn, view: View, place: int, before: str) -> None:
 def show_undecided(view: View, place: int) -> None:
     """Go to the next pair that nobody decided; for callbacks."""
     found = view.next_undecided(place)
-    if found is None:
+    ids = [] if found is None else view.ids(found, found + 1)
+    if ids:
+        show_pair(ids[0])
+    elif found is None:
         state.say_once("Every pair of this filter is decided.", ":material/done_all:")
-    else:
-        show_pair(view.ids(found, found + 1)[0])
 
 
 def draw_verdicts(drawn: Drawn, row: Row) -> None:

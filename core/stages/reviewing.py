@@ -9,6 +9,7 @@ The pairs come from the index beside the pair file, so that a hundred thousand a
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from core.store.runs import Run
 # One refresh works for about so long; all of them together until everything is taken in.
 SLICE_S = 2.0
 SOME = 500
+# Judging one pair of very long answers takes seconds, never this long.
+STUCK_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,15 @@ class Review:
         return self.run.folder
 
     def refresh(self) -> None:
-        """Take in everything that is on disk now."""
-        while not self.index.refresh(SLICE_S).is_done:
-            pass
+        """Take in everything that is on disk now. Raises RunError while another process sleeps over it."""
+        before, since = None, time.monotonic()
+        while not (state := self.index.refresh(SLICE_S)).is_done:
+            if state != before:
+                before, since = state, time.monotonic()
+            elif time.monotonic() - since > STUCK_S:
+                raise RunError(
+                    f"Another process holds {self.index.path} and does not go on; end it, then try again."
+                )
 
     def find(self, wanted: PairFilter) -> list[int]:
         """The row numbers of the pairs with both answers that a filter lets through."""

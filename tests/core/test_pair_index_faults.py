@@ -14,6 +14,7 @@ import pytest
 from core.errors import RunError
 from core.pair_filter import PairFilter
 from core.settings import Settings, load_settings
+from core.stages import reviewing
 from core.stages.pair_indexing import index_of
 from core.stages.reviewing import Review, Saying
 from core.store import pair_index, pair_index_tables
@@ -131,6 +132,24 @@ def test_a_review_that_finds_its_files_written_anew_stops_instead_of_leaving_pai
         list(review.rows(range(MANY)))
     review.refresh()
     assert len(list(review.rows(range(MANY)))) == MANY
+
+
+def test_a_review_says_so_when_another_process_holds_the_list_and_sleeps(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = many(settings, 3)
+    index = caught_up(run.index())
+    run.answer("teacher", run.plan(["One more?"])[0].id, "Arr, one more tale.")
+    monkeypatch.setattr(pair_index, "TURN_S", 0.01)
+    monkeypatch.setattr(reviewing, "STUCK_S", 0.02)
+    sleeper = sqlite3.connect(index.path, isolation_level=None)
+    sleeper.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RunError, match="does not go on"):
+        Review(run.run, index).refresh()
+    sleeper.execute("ROLLBACK")
+    Review(run.run, index).refresh()
+    assert list(index.rows()) == run.expected()
+    sleeper.close()
 
 
 def test_a_full_disk_shows_what_was_known_and_loses_nothing(
