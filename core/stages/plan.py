@@ -11,25 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
-from core.constitution import Constitution
 from core.dialogues import REFLECTIONS
 from core.engines.opening import open_engine
 from core.errors import CoreError
-from core.evaluation.counts import Size, counts
-from core.names import ModelName, parse_model
-from core.price_tag import NOTHING, Cost, PriceTag, Range, about, exactly, money_range
-from core.prices import Price, by_whom, cost_range
+from core.names import ModelName
+from core.price_tag import Cost, PriceTag, Range, about, exactly, money_range
+from core.prices import Price, by_whom
 from core.settings import Settings
 from core.stages.carrying import narrowed
-from core.stages.defaults import PROVIDER, Wishes, answer_job
+from core.stages.defaults import Wishes, answer_job
 from core.stages.lineage import lineage_of
-from core.stages.pace_here import ANSWER_S, Paces, paces_of
+from core.stages.pace_here import paces_of
+from core.stages.plan_evaluations import evaluation
+from core.stages.plan_reckoning import Reckoning, asked, seconds_of
 from core.stages.planning import AnswerJob, Role, estimate
 from core.stages.prepare import Scope, choose_prompts, existing_run
 from core.store.library import Library
-from core.store.price_table import PriceTable
 from core.tuning.presets import PRESETS as RECIPES
 from core.tuning.presets import numbers_of
 from core.whole import Plan
@@ -39,53 +37,28 @@ KEPT = Range(0.6, 0.88, 1.0)
 CHARACTERS_A_TURN = 700
 TOKENS_A_TURN = 180
 PROMPTS_A_REQUEST = 6
-# Seconds of a short answer of the embedded model, as evaluations ask for, and of a judgement by it.
-SHORT_ANSWER_S, VERDICT_S = 0.35, 1.5
-# Speakers compared: the plain model and the tuned one, or two more beside them.
-FEW, ALL = 2, 4
-JUDGED = ("traits", "coherence", "preferences")
-
-
-@dataclass(slots=True)
-class _Reckoning:
-    """What the stages after another build on: how many prompts, pairs and conversations there will be."""
-
-    plan: Plan
-    settings: Settings
-    constitution: Constitution
-    paces: Paces
-    prompts: int = 0
-    new_prompts: int = 0
-    pairs: float = 0.0
-    dialogues: float = 0.0
-
-    def model(self, name: str) -> ModelName:
-        return parse_model(name, default=PROVIDER)
-
-    def price(self, name: str) -> Price | None:
-        return PriceTable(self.settings).lookup(self.model(name))
 
 
 def price_tag(plan: Plan, settings: Settings) -> PriceTag:
     """Every stage's cost. Raises CoreError: no such character, no key, no such model."""
     constitution = Library(settings).load(plan.constitution).constitution
-    reckoning = _Reckoning(plan, settings, constitution, paces_of(settings))
+    reckoning = Reckoning(plan, settings, constitution, paces_of(settings))
     scope = Scope(plan.constitution, general=plan.general, limit=plan.shape.limit)
     reckoning.prompts = len(choose_prompts(scope, constitution, settings))
     reckoning.pairs = reckoning.prompts * plan.shape.samples * KEPT.likely
     return PriceTag(tuple(_cost(stage, reckoning) for stage in plan.shape.stages))
 
 
-def _cost(stage: str, now: _Reckoning) -> Cost:
+def _cost(stage: str, now: Reckoning) -> Cost:
     if stage.startswith("eval-"):
-        return _evaluation(stage, now)
+        return evaluation(stage, now)
     return _COSTS[stage](stage, now)
 
 
 # ---- prompts and pairs
 
 
-def _prompts(stage: str, now: _Reckoning) -> Cost:
+def _prompts(stage: str, now: Reckoning) -> Cost:
     additional = Library(now.settings).additional(now.plan.constitution).by_trait
     wanted = now.plan.shape.per_trait or 50
     missing = sum(
@@ -99,12 +72,12 @@ def _prompts(stage: str, now: _Reckoning) -> Cost:
         return Cost(stage, basis="Every trait has its prompts.")
     calls = about(missing / PROMPTS_A_REQUEST, low=0.8, high=4.0)
     basis = f"{missing} prompts are missing; some lists bring repeats, which are asked for again."
-    return _asked(
+    return asked(
         stage, now, now.plan.teacher, calls, tokens_in=700, tokens_out=220, longest=1024, basis=basis
     )
 
 
-def _answers(stage: str, now: _Reckoning) -> Cost:
+def _answers(stage: str, now: Reckoning) -> Cost:
     role: Role = "teacher" if stage == "teacher" else "student"
     plan, model = now.plan, now.model(now.plan.teacher if role == "teacher" else now.plan.student)
     job = _job(role, model, now)
@@ -121,7 +94,7 @@ def _answers(stage: str, now: _Reckoning) -> Cost:
     later = now.new_prompts * plan.shape.samples
     grown = (found.open + later) / found.open if found.open else 0.0
     if not found.open and later:
-        return _asked(
+        return asked(
             stage,
             now,
             model.full,
@@ -137,7 +110,7 @@ def _answers(stage: str, now: _Reckoning) -> Cost:
         usd = money_range(low, high, found.prompt_tokens * price.prompt).times(grown)
     typical = found.typical_tokens or (high_typical(job.sampling.max_tokens))
     out = Range(found.open * typical * 0.6, found.open * typical, float(found.completion_tokens))
-    seconds = _seconds(now, model, found.open * grown)
+    seconds = seconds_of(now, model, found.open * grown)
     return Cost(
         stage,
         exactly(round(found.open * grown)),
@@ -149,7 +122,7 @@ def _answers(stage: str, now: _Reckoning) -> Cost:
     )
 
 
-def _job(role: Role, model: ModelName, now: _Reckoning) -> AnswerJob:
+def _job(role: Role, model: ModelName, now: Reckoning) -> AnswerJob:
     plan = now.plan
     scope = Scope(plan.constitution, general=plan.general, limit=plan.shape.limit)
     prompts = choose_prompts(scope, now.constitution, now.settings)
@@ -164,7 +137,7 @@ def high_typical(max_tokens: int) -> float:
 
 
 def _basis_of_answers(
-    planned: int, open_: int, typical: float | None, carried: int, now: _Reckoning, price: Price | None
+    planned: int, open_: int, typical: float | None, carried: int, now: Reckoning, price: Price | None
 ) -> str:
     parts = [f"{planned:,} requests counted"]
     parts += [f"{planned - open_:,} answers there already"] if planned > open_ else []
@@ -176,60 +149,14 @@ def _basis_of_answers(
     return "; ".join(parts) + f"; {now.paces.basis}."
 
 
-def _seconds(now: _Reckoning, model: ModelName, calls: float) -> Range:
-    if not calls:
-        return NOTHING
-    if model.provider == "local":
-        return about(calls * now.paces.answer, low=0.6, high=1.8)
-    return about(max(5.0, calls * 10.0 / 32), low=0.5, high=3.0)
-
-
-def _asked(
-    stage: str,
-    now: _Reckoning,
-    name: str,
-    calls: Range,
-    *,
-    tokens_in: float,
-    tokens_out: float,
-    longest: int,
-    basis: str,
-) -> Cost:
-    """A stage of so many requests, each about so long."""
-    model, price = now.model(name), now.price(name)
-    sent = calls.times(tokens_in)
-    said = Range(
-        calls.low * tokens_out * 0.6, calls.likely * tokens_out, calls.high * max(tokens_out, longest / 2)
-    )
-    usd: Range | None = None
-    if price is not None:
-        usd = Range(
-            *(
-                _usd(price, number, tokens_in, out)
-                for number, out in (
-                    (calls.low, tokens_out * 0.6),
-                    (calls.likely, tokens_out),
-                    (calls.high, float(longest)),
-                )
-            )
-        )
-    seconds = _seconds(now, model, calls.likely)
-    return Cost(stage, calls, sent, said, seconds, usd, basis)
-
-
-def _usd(price: Price, calls: float, tokens_in: float, tokens_out: float) -> float:
-    most = max(1, round(tokens_out))
-    return cost_range(price, calls=round(calls), prompt_tokens=calls * tokens_in, max_tokens=most).high
-
-
-def _joined(stage: str, now: _Reckoning) -> Cost:
+def _joined(stage: str, now: Reckoning) -> Cost:
     return Cost(stage, seconds=about(2 + now.pairs / 2000), basis="Done here; nothing is asked.")
 
 
 # ---- training
 
 
-def _training(stage: str, now: _Reckoning) -> Cost:
+def _training(stage: str, now: Reckoning) -> Cost:
     kind = "dpo" if stage == "train-dpo" else "sft"
     rows = now.pairs if kind == "dpo" else now.dialogues
     if now.plan.backend == "together":
@@ -255,11 +182,11 @@ def _training(stage: str, now: _Reckoning) -> Cost:
     return Cost(stage, seconds=seconds, basis=f"About {rows:,.0f} {noun}; {now.paces.row_basis}.{unknown}")
 
 
-def _reflections(stage: str, now: _Reckoning) -> Cost:
+def _reflections(stage: str, now: Reckoning) -> Cost:
     count = len(REFLECTIONS) * (now.plan.shape.reflections or 6)
     now.dialogues += count * 0.85
     basis = f"Ten questions, {now.plan.shape.reflections or 6} answers to each; {now.paces.basis}."
-    return _asked(
+    return asked(
         stage,
         now,
         now.plan.student,
@@ -271,13 +198,13 @@ def _reflections(stage: str, now: _Reckoning) -> Cost:
     )
 
 
-def _talks(stage: str, now: _Reckoning) -> Cost:
+def _talks(stage: str, now: Reckoning) -> Cost:
     talks, turns = now.plan.shape.talks or 30, now.plan.shape.turns
     now.dialogues += talks * 0.85
     # Every turn is sent everything that was said before it.
     sent = 700 + turns / 2 * TOKENS_A_TURN
     basis = f"{talks} conversations of {turns} turns; {now.paces.basis}."
-    return _asked(
+    return asked(
         stage,
         now,
         now.plan.student,
@@ -289,78 +216,18 @@ def _talks(stage: str, now: _Reckoning) -> Cost:
     )
 
 
-def _merged(stage: str, now: _Reckoning) -> Cost:
+def _merged(stage: str, now: Reckoning) -> Cost:
     return Cost(stage, seconds=Range(5.0, 15.0, 60.0), basis="Done here; nothing is asked.")
 
 
 # ---- measuring
 
 
-def _evaluation(stage: str, now: _Reckoning) -> Cost:
-    kind, model = stage.partition("-")[2], now.model(now.plan.student)
-    local, judged = model.provider == "local", now.plan.judge is not None and kind in JUDGED
-    speakers = ALL if now.plan.shape.name == "paper" else FEW
-    size = Size(len(now.constitution.traits), speakers, local, judged)
-    found = counts(kind, size)
-    if not found.answers:
-        return Cost(stage, seconds=Range(1.0, 3.0, 10.0), basis="Counted here; nothing is asked.")
-    basis = f"{found.answers:,} answers"
-    # What one evaluation has asked the others need not ask again; some answers are asked for twice.
-    own = _asked(
-        stage,
-        now,
-        now.plan.student,
-        about(found.answers, low=0.5, high=1.1),
-        tokens_in=300,
-        tokens_out=64 if local else 300,
-        longest=64 if local else 512,
-        basis=f"{basis}; {now.paces.basis}.",
-    )
-    if local:
-        own = replace(own, seconds=_short_answers(kind, found.answers, now))
-    if now.plan.judge is None or not found.verdicts:
-        return own
-    return _with_verdicts(own, found.verdicts, f"{basis}, {found.verdicts:,} judgements", now)
-
-
-def _short_answers(kind: str, answers: int, now: _Reckoning) -> Range:
-    known = now.paces.evals.get(kind)
-    if known is not None:
-        return about(known * (2.0 if now.plan.shape.name == "paper" else 1.0), low=0.7, high=2.0)
-    return about(answers * SHORT_ANSWER_S * now.paces.answer / ANSWER_S, low=0.25, high=2.5)
-
-
-def _with_verdicts(own: Cost, verdicts: int, basis: str, now: _Reckoning) -> Cost:
-    """The stage with what its judge is asked besides."""
-    name = now.plan.judge or ""
-    asked = _asked(
-        own.stage,
-        now,
-        name,
-        about(verdicts, low=0.9, high=1.1),
-        tokens_in=700,
-        tokens_out=120,
-        longest=600,
-        basis="",
-    )
-    slow = now.model(name).provider == "local"
-    seconds = about(verdicts * VERDICT_S, low=0.4, high=2.5) if slow else asked.seconds
-    return Cost(
-        own.stage,
-        own.requests.plus(asked.requests),
-        own.tokens_in.plus(asked.tokens_in),
-        own.tokens_out.plus(asked.tokens_out),
-        own.seconds.plus(seconds),
-        None if own.usd is None or asked.usd is None else own.usd.plus(asked.usd),
-        f"{basis}; {now.paces.basis}.",
-    )
-
-
-def _reported(stage: str, now: _Reckoning) -> Cost:
+def _reported(stage: str, now: Reckoning) -> Cost:
     return Cost(stage, seconds=Range(1.0, 2.0, 10.0), basis="Written here.")
 
 
-_COSTS: dict[str, Callable[[str, _Reckoning], Cost]] = {
+_COSTS: dict[str, Callable[[str, Reckoning], Cost]] = {
     "prompts": _prompts,
     "teacher": _answers,
     "student": _answers,
