@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, cast
 
-from core.pair_edits import Decision, Verdict
+from core.pair_edits import VERDICTS, Decision, Verdict
 from core.records import content_hash
 
 Row = dict[str, Any]
@@ -64,8 +64,18 @@ def act_of(row: Mapping[str, Any]) -> Act | None:
 
 
 def decision_of(row: Mapping[str, Any]) -> Decision:
-    """A decision from a row that may hold more or less than ours. Raises KeyError without a pair."""
+    """A decision from a row that may hold more or less than ours.
+
+    Raises KeyError without a pair, TypeError for a field that is of another kind than ours, and
+    ValueError for a verdict that we do not know.
+    """
     known = {name: row[name] for name in _FIELDS if name in row}
+    for name, value in known.items():
+        kind = type(_PLAIN[name])
+        if not isinstance(value, (int, float) if kind is float else kind) or value != value:
+            raise TypeError(f"{name} is not of kind {kind.__name__}")
+    if known.get("verdict") not in VERDICTS:
+        raise ValueError("a verdict of a later version")
     return Decision(known.pop("pair"), known.pop("verdict"), **known)
 
 

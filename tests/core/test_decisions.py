@@ -50,6 +50,32 @@ def test_a_line_of_a_later_version_is_passed_over_and_the_rest_counts(tmp_path: 
     assert verdicts(tmp_path) == {"a": "keep"}
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"pair": 5},
+        {"pair": ["a"]},
+        {"verdict": "rewrite"},
+        {"at": "soon"},
+        {"at": None},
+        {"at": float("nan")},
+        {"text": {}},
+        {"reviewer": 3},
+    ],
+)
+def test_a_line_of_another_kind_than_ours_decides_nothing_and_breaks_nothing(
+    tmp_path: Path, odd: dict[str, object]
+) -> None:
+    line = {"pair": "a", "verdict": "drop", "reason": "", "reviewer": "", "at": 5.0} | odd
+    append_rows(
+        decisions_path(tmp_path), [line, {"batch": "x", "by": "", "when": 1.0, "decisions": [line]}]
+    )
+    decide(tmp_path, Decision("b", "keep"))
+    assert verdicts(tmp_path) == {"b": "keep"}
+    assert list(changes(tmp_path).words) == ["b"]
+    assert [word.pair for word in sorted(decisions(tmp_path).values(), key=lambda word: word.at)] == ["b"]
+
+
 def test_every_kind_of_word_is_read_back_as_it_was_said(tmp_path: Path) -> None:
     said = [
         Decision("a", "keep", reviewer="Ann", at=1.0),
