@@ -266,8 +266,9 @@ def live(name: str, pairs: PairJob) -> None:
         st.rerun()
     job_progress(job, PAGE)
     run = run_of_character(library().load(name).constitution.run_id)
-    for row in newest(run, pairs):
-        st.caption(plain(f"{row.text[:90]} → {row.chosen[:140]}"))
+    with st.container(gap="xxsmall", key="newest-pairs"):
+        for row in newest(run, pairs):
+            st.caption(plain(f"{row.text[:90]} → {row.chosen[:140]}"))
 
 
 @st.fragment(run_every=1.0)

@@ -111,9 +111,10 @@ def draw_editor(opened: Open, number: int, trait: dict[str, Any]) -> None:
         args=(opened, trait_id, "trait", key),
     )
     key = state.seeded(f"clarification:{name}:{trait_id}", trait.get("clarification", ""))
-    st.text_input(
+    st.text_area(
         "Clarification",
         key=key,
+        height="content",
         placeholder="Optional: where the line is, or what it does not mean.",
         on_change=save_trait,
         args=(opened, trait_id, "clarification", key),

@@ -60,7 +60,9 @@ def _by_classifier(classifier: Classifier, name: str) -> Ear:
     def hear(text: str) -> Heard:
         odds = classifier.probabilities([text])[0]
         likely = float(odds[place])
-        return Heard(int(odds.argmax()) == place, f"The classifier hears the character: {likely:.0%}.")
+        return Heard(
+            int(odds.argmax()) == place, f"The classifier hears the character: {shown_share(likely)}."
+        )
 
     return hear
 
