@@ -37,8 +37,8 @@ from core.records import content_hash
 from core.settings import PROJECT, Settings, load_settings
 from core.stages.dpo_data import PairJob, sources_of
 from core.stages.pair_indexing import index_of
-from core.stages.reviewing import Review
-from core.store.decisions import Decision, decide, decide_many, undo
+from core.stages.reviewing import Review, Saying
+from core.store.decisions import Decision, decide, undo
 from core.store.jsonl import append_rows
 from core.store.library import Library
 from core.store.pair_index import PairIndex
@@ -171,8 +171,9 @@ def bulk_lines(run: RunFolder, settings: Settings) -> list[Line]:
     review.refresh()
     before = review.find(kept)
     acts: list[str] = []
-    numbers = review.find(everything)
-    dropping = timed(lambda: acts.append(decide_many(run.folder, review.words(numbers, "drop"))))
+    view = review.index.view(everything)
+    numbers = view.places.tolist()
+    dropping = timed(lambda: acts.append(review.decide_alike(view, numbers, Saying("drop")).act))
     first = timed(lambda: review.index.refresh(0.4))
     dropped = timed(review.refresh)
     assert not review.find(kept)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, cast
+from typing import Any
 
 from core.pair_edits import VERDICTS, Decision, Verdict
 from core.records import content_hash
@@ -23,6 +23,7 @@ from core.records import content_hash
 Row = dict[str, Any]
 _FIELDS = tuple(one.name for one in fields(Decision))
 _PLAIN = asdict(Decision("", "undecided"))
+_KINDS = {name: (int, float) if isinstance(value, float) else type(value) for name, value in _PLAIN.items()}
 NOBODY = ""
 TICK = 0.001
 
@@ -55,8 +56,8 @@ def act_of(row: Mapping[str, Any]) -> Act | None:
             return Act(
                 str(row.get("batch") or content_hash(asdict(one))[:12]), (one,), "", one.reviewer, one.at
             )
-        told = {name: row[name] for name in _FIELDS if name in row}
-        some = tuple(decision_of(told | cast(Row, one)) for one in listed)
+        told = _known(row)
+        some = tuple(Decision(**told | _known(one)) for one in listed)
         by, when = row.get("by", row.get("reviewer", NOBODY)), row.get("when", row.get("at", 0.0))
         return Act(str(row["batch"]), some, str(row.get("undoes") or ""), str(by), float(when))
     except (KeyError, TypeError, ValueError):
@@ -66,17 +67,21 @@ def act_of(row: Mapping[str, Any]) -> Act | None:
 def decision_of(row: Mapping[str, Any]) -> Decision:
     """A decision from a row that may hold more or less than ours.
 
-    Raises KeyError without a pair, TypeError for a field that is of another kind than ours, and
-    ValueError for a verdict that we do not know.
+    Raises TypeError without a pair and for a field that is of another kind than ours, and ValueError for a
+    verdict that we do not know.
     """
+    return Decision(**_known(row))
+
+
+def _known(row: Mapping[str, Any]) -> Row:
+    """The fields of a row that are ours. Raises as `decision_of`."""
     known = {name: row[name] for name in _FIELDS if name in row}
     for name, value in known.items():
-        kind = type(_PLAIN[name])
-        if not isinstance(value, (int, float) if kind is float else kind) or value != value:
-            raise TypeError(f"{name} is not of kind {kind.__name__}")
-    if known.get("verdict") not in VERDICTS:
+        if not isinstance(value, _KINDS[name]) or value != value:
+            raise TypeError(f"{name} is of another kind")
+    if known.get("verdict", "keep") not in VERDICTS:
         raise ValueError("a verdict of a later version")
-    return Decision(known.pop("pair"), known.pop("verdict"), **known)
+    return known
 
 
 def line_of(act: Act) -> Row:
