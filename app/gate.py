@@ -12,7 +12,8 @@ from typing import Any
 import streamlit as st
 
 from app.entrance.hosts import OPEN_TO_ALL, stays_here
-from app.entrance.oidc import address_of, may_enter
+from app.entrance.oidc import USER_COOKIE, address_of, may_enter
+from app.entrance.sign_ins import SignIns
 from app.reads import settings
 from app.state.person import person, signed_in
 from app.widgets import link_here, plain
@@ -36,8 +37,10 @@ def _only_here() -> bool:
 
 
 def _by_password() -> bool:
-    if person():
-        return True
+    return True if person() else _signed_out()
+
+
+def _signed_out() -> bool:
     st.title("Signed out", anchor=False)
     st.markdown("Your sign-in is no longer valid. Load this page again to sign in.")
     link_here("Sign in", "/")
@@ -47,6 +50,9 @@ def _by_password() -> bool:
 def _by_provider(sharing: Sharing) -> bool:
     oidc = People(settings()).oidc() or {}
     user = signed_in()
+    # Signed out in another tab, or with this very cookie before.
+    if SignIns(settings()).is_foreign_ended(st.context.cookies.get(USER_COOKIE, "")):
+        return _signed_out()
     if user.get("is_logged_in") and may_enter(user, oidc):
         return True
     st.title("Character Studio", anchor=False)

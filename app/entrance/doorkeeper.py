@@ -73,7 +73,7 @@ class Doorkeeper:
             await self.app(scope, receive, send)
         else:
             may_stay, by_password = self.door.may_stay(asked), self.door.by_password
-            watched = Watched(receive, send, may_stay, was_in=by_password, draws_anew=by_password)
+            watched = Watched(receive, send, may_stay, was_in=by_password, then_closes=not by_password)
             await self.app(scope, watched.hear, watched.tell)
 
     def _refusal(self, asked: HTTPConnection, scope: Scope) -> Response | None:

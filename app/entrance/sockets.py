@@ -21,19 +21,20 @@ SENT_AWAY = 1008
 class Watched:
     """A socket that ends once its person may not stay, at their next message or within seconds.
 
-    With `draws_anew` the page is drawn once more, without any of the widgets that the browser sent, so that
-    the gate shows why, and nothing that comes later is heard. Otherwise the socket is closed: the browser
-    opens another one, which begins at the gate. `was_in` False is somebody who has not been let in so far,
-    sees the gate only, and may act on that.
+    The page is drawn once more, without any of the widgets that the browser sent, so that the gate shows
+    why, and nothing that comes later is heard. With `then_closes` the next message closes the socket: the
+    browser opens another one, which begins at the gate. `was_in` False is somebody who has not been let in
+    so far, sees the gate only, and may act on that.
     """
 
     receive: Receive
     send: Send
     may_stay: Callable[[], bool]
     was_in: bool = True
-    draws_anew: bool = True
+    then_closes: bool = False
     every_s: float = LOOK_EVERY_S
     _out: bool = False
+    _closed: bool = False
     _coming: asyncio.Future[Message] | None = field(default=None, repr=False)
 
     async def hear(self) -> Message:
@@ -42,6 +43,8 @@ class Watched:
             message = await self._next()
             if message is not None and message["type"] != "websocket.receive":
                 return message
+            if self._out and self.then_closes:
+                return await self._close()
             if self._out:
                 continue
             if self._stays():
@@ -49,11 +52,11 @@ class Watched:
                     return message
                 continue
             self._out = True
-            return await self._send_away()
+            return {"type": "websocket.receive", "bytes": draw_anew()}
 
     async def tell(self, message: Message) -> None:
         """Pass a message on to the browser; none after the socket was closed."""
-        if not self._out or self.draws_anew:
+        if not self._closed:
             await self.send(message)
 
     def _stays(self) -> bool:
@@ -61,9 +64,8 @@ class Watched:
         self.was_in = self.was_in or may
         return may or not self.was_in
 
-    async def _send_away(self) -> Message:
-        if self.draws_anew:
-            return {"type": "websocket.receive", "bytes": draw_anew()}
+    async def _close(self) -> Message:
+        self._closed = True
         self._stop_hearing()
         await self.send({"type": "websocket.close", "code": SENT_AWAY})
         return {"type": "websocket.disconnect", "code": SENT_AWAY}

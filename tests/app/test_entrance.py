@@ -468,6 +468,8 @@ def test_at_a_provider_an_open_tab_ends_with_its_persons_leave(
         else:
             people.save_oidc({"allowed": ["bo@team.org"], "admins": []})
         tab.send_text("a click that starts a job")
+        assert tab.receive_text() == "drawn anew"
+        tab.send_text("another")
         with pytest.raises(WebSocketDisconnect):
             tab.receive_text()
     assert provided.get("/media/x.png").status_code == 401

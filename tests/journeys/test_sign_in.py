@@ -124,6 +124,38 @@ def test_a_job_is_stopped_by_its_owner_or_an_admin_only(shared: Studio, browser:
         jobs.cancel(job.id)
 
 
+def test_signing_out_or_being_removed_ends_every_open_tab(shared: Studio, browser: Browser) -> None:
+    first = tab_of(browser, shared, "Bo", BO)
+    second = first.context.new_page()
+    second.goto(f"{shared.url}/share?character=pirate")
+    expect(second.get_by_text("Signed in as Bo")).to_be_visible()
+    settled(second)
+    settled(first)
+    first.get_by_role("link", name="Sign out").click()
+    # Nobody touches the other tab: it is drawn anew by itself, and then nothing in it is heard.
+    expect(second.get_by_role("heading", name="Signed out")).to_be_visible(timeout=15_000)
+    expect(second.get_by_text("Signed in as Bo")).to_be_hidden()
+    second.get_by_role("link", name="Sign in").click()
+    sign_in(second, "Bo", BO)
+    expect(second.get_by_text("Signed in as Bo")).to_be_visible()
+    settled(second)
+
+    second.goto(f"{shared.url}/share?character=pirate")
+    make = second.get_by_role("button", name="Make the bundle")
+    expect(make).to_be_enabled()
+    settled(second)
+    people_of(shared).remove("Bo")
+    make.click()
+    expect(second.get_by_role("heading", name="Signed out")).to_be_visible()
+    assert not Jobs(load_settings({"DATA_PATH": str(shared.data)})).list()
+    second.context.close()
+
+
+def people_of(shared: Studio) -> People:
+    """The accounts of a studio that is served here."""
+    return People(load_settings({"CHARACTER_CONFIG_PATH": str(shared.data.with_name("config"))}))
+
+
 def test_people_sign_in_at_their_identity_provider_and_others_stay_out(
     tmp_path: Path, browser: Browser
 ) -> None:
@@ -150,6 +182,24 @@ def test_people_sign_in_at_their_identity_provider_and_others_stay_out(
             expect(page.get_by_text(re.compile("Signed in as ana@.?team"))).to_be_visible()
             page.reload()
             expect(page.get_by_text(re.compile("Signed in as ana@.?team"))).to_be_visible()
+            settled(page)
+
+            kept = people_of(shared).oidc() or {}
+            people_of(shared).save_oidc(kept | {"allowed": ["bo@team.org"]})
+            # An open tab begins anew at the gate, and its button works there.
+            expect(page.get_by_text("may not enter this studio")).to_be_visible(timeout=20_000)
+            people_of(shared).save_oidc(kept)
+            page.reload()
+            expect(page.get_by_text(re.compile("Signed in as ana@.?team"))).to_be_visible()
+            other = page.context.new_page()
+            other.goto(shared.url)
+            expect(other.get_by_text(re.compile("Signed in as ana@.?team"))).to_be_visible()
+            settled(other)
+            settled(page)
+            page.get_by_role("button", name="Sign out").click()
+            expect(other.get_by_role("heading", name="Signed out")).to_be_visible(timeout=20_000)
+            other.get_by_role("link", name="Sign in").click()
+            expect(other.get_by_text("Your team's studio")).to_be_visible()
             page.context.close()
 
             provider.email = "mallory@evil.example"
