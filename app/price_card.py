@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -13,26 +11,33 @@ from app import state
 from app.engine_cards import head
 from app.glossary import spoken
 from app.job_card import draw_progress
-from app.launch import active_job, last_job, launch
+from app.launch import active_job, last_job
+from app.price_actions import (
+    INPUT,
+    OUTPUT,
+    PLACE,
+    add,
+    field_of,
+    forget,
+    refresh,
+    save_edits,
+    set_aside,
+)
+from app.price_rows import PriceRow, found_names, likely_names, row_of
 from app.reads import settings
-from app.rights import is_admin, refused
+from app.rights import is_admin
 from app.state.address import in_address
 from app.widgets import command, plain, standing_complaint, stop_button
 from app.wording import ago, counted
 from core.engines.price_lists import NEEDS_KEY, PARSERS
-from core.errors import CoreError, SettingsError
-from core.names import PROVIDERS, parse_model
-from core.prices import A_MILLION, MOST_PER_TOKEN, Price, day_in_words, runs_here
+from core.errors import CoreError
+from core.names import PROVIDERS
+from core.prices import A_MILLION, MOST_PER_TOKEN
 from core.records import content_hash
-from core.store.jsonl import read_json
 from core.store.price_table import PriceTable
 
-PLACE = "prices"
 MOST_ROWS = 30
-MOST_RUNS = 200
-SECONDS_KEPT = 30.0
 SEARCH = "prices-search"
-INPUT, OUTPUT = "input", "output"
 AMOUNTS = (
     (INPUT, "US dollars per million tokens in", "0.20"),
     (OUTPUT, "US dollars per million tokens out", "1.10"),
@@ -47,16 +52,6 @@ COMMANDS = [
     ["prices", "refresh"],
     ["prices", "set", "openrouter/z-ai/glm-4.5-air", "--input", "0.20", "--output", "1.10"],
 ]
-
-
-class PriceRow(NamedTuple):
-    """One line of the table: USD per million tokens, None where the price is unknown."""
-
-    model: str
-    input: float | None
-    output: float | None
-    source: str
-    as_of: str
 
 
 def draw_prices() -> None:
@@ -185,67 +180,6 @@ def _nothing(wanted: str) -> str:
     return plain(f"No known price has “{wanted}” in its name. Refresh a list, or add the price yourself.")
 
 
-def likely_names(table: PriceTable) -> list[str]:
-    """The models with a price of one's own, then those in runs that cost something."""
-    own = table.own_names()
-    known = {name.casefold() for name in own}
-    used = models_in_runs(str(settings().runs_path))
-    return own + [name for name in used if name.casefold() not in known]
-
-
-def found_names(table: PriceTable, wanted: str) -> list[str]:
-    """The models that have every word of a search in their name, in any case."""
-    words = wanted.casefold().split()
-    names = [entry.model for entry in table.entries()]
-    return [name for name in names if all(word in name.casefold() for word in words)]
-
-
-@st.cache_data(ttl=SECONDS_KEPT, max_entries=8, show_spinner=False)
-def models_in_runs(runs: str) -> list[str]:
-    """The models of providers that answered in the newest runs; what cannot be read is left out."""
-    files = sorted(Path(runs).glob("*/*/*/settings.json"), key=_changed_at, reverse=True)[:MOST_RUNS]
-    names = [_model_in(path) for path in files]
-    return sorted({name for name in names if name})
-
-
-def _changed_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _model_in(path: Path) -> str | None:
-    """The full name of the model in an answer folder, None for one that runs here or is not named."""
-    try:
-        model = parse_model(str((read_json(path) or {})["model"]))
-    except (CoreError, OSError, KeyError, TypeError):
-        return None
-    return None if runs_here(model.provider) else model.full
-
-
-def row_of(name: str, table: PriceTable) -> PriceRow:
-    """A model's line."""
-    price = _price(name, table)
-    if price is None:
-        return PriceRow(name, None, None, "unknown", "")
-    source = price.source + (f", and ${price.request:g} a request" if price.request else "")
-    return PriceRow(
-        name, _million(price.prompt), _million(price.completion), source, day_in_words(price.as_of)
-    )
-
-
-def _price(name: str, table: PriceTable) -> Price | None:
-    try:
-        return table.lookup(parse_model(name))
-    except CoreError:
-        return None
-
-
-def _million(per_token: float) -> float:
-    return round(per_token * A_MILLION, 9)
-
-
 def draw_editor(rows: list[PriceRow]) -> None:
     """The table; its key holds what it shows, so that no edit meets other rows than it was made on."""
     shown = content_hash([list(row) for row in rows])[:12]
@@ -276,22 +210,17 @@ def _amount_column(label: str, text: str) -> Any:
 # ---- adding and forgetting
 
 
-def _field(name: str) -> str:
-    """A field of the form, another one after each saved price, so that it is empty then."""
-    return f"price-{name}:{state.place('prices-added')}"
-
-
 def draw_add() -> None:
     """A form for a model that no list has."""
     with (
         st.popover("Add a price", icon=":material/add:", key="prices-add"),
-        st.form(_field("form"), border=False),
+        st.form(field_of("form"), border=False),
     ):
-        st.text_input("Model", key=_field("model"), placeholder="openrouter/z-ai/glm-4.5-air")
+        st.text_input("Model", key=field_of("model"), placeholder="openrouter/z-ai/glm-4.5-air")
         for name, label, example in AMOUNTS:
             st.number_input(
                 spoken(label),
-                key=_field(name),
+                key=field_of(name),
                 value=None,
                 min_value=0.0,
                 format="%g",
@@ -309,104 +238,3 @@ def draw_forget(table: PriceTable) -> None:
         st.selectbox("Your prices", own, key="prices-forgotten")
         st.caption("The provider's list counts for it again.")
         st.button("Forget it", key="prices-forget-it", on_click=forget)
-
-
-# ---- callbacks
-
-
-def refresh(provider: str, token: str) -> None:
-    """Start fetching a list."""
-    label = PROVIDERS[provider].label
-    words = ["prices", "refresh", provider]
-    launch(words, title=f"Prices from {label}", subject=PLACE, token=token, page=PLACE)
-    state.spend_token(f"refresh:{provider}")
-
-
-def save_edits(key: str, rows: list[PriceRow]) -> None:
-    """Keep what was changed in the table."""
-    state.complain(PLACE, None)
-    if refused(PLACE):
-        return
-    edits = (state.widget(key) or {}).get("edited_rows", {})
-    try:
-        saved = keep_edits(PriceTable(settings()), rows, edits)
-    except CoreError as error:
-        state.complain(PLACE, str(error))
-        return
-    if saved:
-        state.go_to("prices-edits", state.place("prices-edits") + 1)
-        state.say_once("Price saved.", ":material/check:")
-
-
-def keep_edits(table: PriceTable, rows: list[PriceRow], edits: Mapping[int, Mapping[str, Any]]) -> int:
-    """Save the edited rows; returns how many. A row with one empty price waits for the other one.
-
-    Emptying both forgets the person's own price. Raises SettingsError or RunError.
-    """
-    saved = 0
-    for number, edit in edits.items():
-        row = rows[int(number)]
-        prompt, completion = edit.get(INPUT, row.input), edit.get(OUTPUT, row.output)
-        if prompt is None and completion is None:
-            saved += table.remove_own(row.model)
-        elif prompt is not None and completion is not None:
-            table.set_own(row.model, float(prompt), float(completion))
-            saved += 1
-    return saved
-
-
-def add() -> None:
-    """Keep the price in the form and empty it; what is refused stays in it."""
-    state.complain(PLACE, None)
-    if refused(PLACE):
-        return
-    name, prompt, completion = (state.widget(_field(part)) for part in ("model", INPUT, OUTPUT))
-    if prompt is None or completion is None:
-        why = "Give both prices, in US dollars per million tokens; 0 is a price too."
-        state.complain(PLACE, spoken(why))
-        return
-    try:
-        saved = PriceTable(settings()).set_own(_full_name(str(name or "")), prompt, completion)
-    except CoreError as error:
-        state.complain(PLACE, str(error))
-        return
-    state.go_to("prices-added", state.place("prices-added") + 1)
-    state.say_once(f"Price of {plain(saved)} saved.", ":material/check:")
-
-
-def _full_name(typed: str) -> str:
-    """The full name of a model as typed. Raises SettingsError in the words of this page."""
-    try:
-        return parse_model(typed).full
-    except SettingsError:
-        raise SettingsError(
-            "Write where the model runs and its name there, as openrouter/z-ai/glm-4.5-air."
-        ) from None
-
-
-def forget() -> None:
-    """Forget the chosen price."""
-    state.complain(PLACE, None)
-    if refused(PLACE):
-        return
-    name = state.widget("prices-forgotten")
-    try:
-        PriceTable(settings()).remove_own(str(name))
-    except CoreError as error:
-        state.complain(PLACE, str(error))
-        return
-    state.say_once("Forgotten. The provider's list counts again.", ":material/delete:")
-
-
-def set_aside() -> None:
-    """Move the damaged file out of the way."""
-    state.complain(PLACE, None)
-    if refused(PLACE):
-        return
-    try:
-        aside = PriceTable(settings()).set_aside()
-    except CoreError as error:
-        state.complain(PLACE, str(error))
-        return
-    if aside is not None:
-        state.say_once(f"Kept as {plain(aside.name)}.", ":material/inventory_2:")

@@ -7,7 +7,8 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.price_card import PriceRow, found_names, keep_edits, models_in_runs, row_of
+from app.price_actions import keep_edits
+from app.price_rows import PriceRow, found_names, models_in_runs, row_of
 from core.errors import SettingsError
 from core.jobs import Jobs
 from core.prices import Price

@@ -28,7 +28,8 @@ def prices() -> None:
 
 
 def a_price_by_hand() -> None:
-    from app.price_card import PriceRow, save_edits
+    from app.price_actions import save_edits
+    from app.price_rows import PriceRow
 
     rows = [PriceRow("openrouter/z-ai/glm-4.5-air", 1.0, 1.0, "", "")]
     save_edits("edits", rows)
