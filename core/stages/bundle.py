@@ -22,10 +22,10 @@ from core.interchange import to_oct_few_shot
 from core.settings import Settings
 from core.stages.bundle_added import PLACE as ADDED
 from core.stages.bundle_added import lines_of_added
+from core.stages.bundle_cleaning import cleaner
 from core.stages.bundle_contents import (
     Parts,
     Source,
-    cleaner,
     data_sources,
     pretty,
     refuse_keys,
@@ -109,7 +109,7 @@ def _refuse_foreign(path: Path, name: str) -> None:
 def _sources(settings: Settings, name: str, run: Run | None, parts: Parts) -> list[Source]:
     """Every file of the bundle, by name."""
     character = run.constitution() if run else Library(settings).load(name).constitution
-    clean = cleaner(settings, run, parts)
+    clean = cleaner(settings, run, names=parts.reviewers)
     found = [*_character(settings, character, run)]
     if run is not None:
         found += run_sources(run, clean, parts)
