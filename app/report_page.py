@@ -205,8 +205,7 @@ def draw_parts(parts: dict[About, Kept | None]) -> None:
     st.subheader("What is in it", anchor=False)
     for about, kept in parts.items():
         with st.container(gap=None):
-            # The icon stands outside the link, whose padding would push it off the sentence's left edge.
-            with st.container(horizontal=True, vertical_alignment="center", gap=None):
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.markdown(icon_of(kept), width="content")
                 link_to(about.view, title_now(about))
             st.caption(plain(said(about, kept)))
