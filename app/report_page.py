@@ -31,7 +31,9 @@ from core.stages.evals.gate import present
 from core.store.runs import Run
 
 PAGE = "report"
-RATE = About("rate", "Rate blind", "what do people prefer, not knowing which is which", "", "", "", file="rate")
+RATE = About(
+    "rate", "Rate blind", "what do people prefer, not knowing which is which", "", "", "", file="rate"
+)
 PARTS = (*ABOUTS, RATE)
 TEACHES = (
     "Here everything that was measured becomes one page that anyone can read: the character, what its data "
