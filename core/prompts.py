@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import Literal
 
@@ -48,8 +48,11 @@ def prompt_set(
 ) -> tuple[Prompt, ...]:
     """Every prompt of a character: its questions, its few-shot prompts, then the general pool.
 
-    Those `added` after a failure come first: they are what a small next round is made for.
+    Those `added` after a failure come first: they are what a small next round is made for. Of one whose
+    trait is gone since, the question stays, an everyday one.
     """
+    traits = {trait.id for trait in constitution.traits}
+    added = [one if one.trait in traits else replace(one, trait=None) for one in added]
     hand = [
         [prompt_of(text, trait=trait.id, source="hand") for text in trait.questions]
         for trait in constitution.traits

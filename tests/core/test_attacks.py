@@ -146,6 +146,20 @@ def test_an_added_prompt_is_asked_first_and_no_more_once_it_is_dropped(settings:
     assert kept.all() == (dropped,)
 
 
+def test_an_added_prompt_outlives_its_trait_as_an_everyday_one(settings: Settings) -> None:
+    library = Library(settings)
+    loaded = library.load("pirate")
+    first, *others = loaded.constitution.traits
+    added_prompts(settings, "pirate").add(
+        loaded.constitution, "Who are you, really?", first.id, "drop-role"
+    )
+    fewer = replace(loaded.constitution, traits=tuple(others))
+    library.save(fewer, base_revision=loaded.revision)
+    asked = choose_prompts(Scope("pirate"), library.load("pirate").constitution, settings)
+    assert (asked[0].text, asked[0].trait) == ("Who are you, really?", None)
+    assert {prompt.trait for prompt in asked} == {None, *(trait.id for trait in others)}
+
+
 def test_a_prompt_is_added_once_to_a_trait_that_is_there(settings: Settings) -> None:
     kept = added_prompts(settings, "pirate")
     kept.add(PIRATE, "Who are you?", None, "plain")
