@@ -118,18 +118,24 @@ def drafted(settings: Settings) -> str:
 
 # Where models speak of the finished sample, and where a character's own texts stand.
 OF_SAMPLE = [
-    *(
-        "overview",
-        "switchboard",
-        "pairs",
-        "pairs?view=list",
-        "trial",
-        "train",
-        "before_after",
-        "break_me?attack=1",
-    ),
-    *("check_traits", "check_robustness", "check_prefill", "check_capability", "check_coherence"),
-    *("check_preferences", "check_data", "rate", "report", "share", "break_me?attack=1"),
+    "overview",
+    "switchboard",
+    "pairs",
+    "pairs?view=list",
+    "trial",
+    "train",
+    "before_after",
+    "break_me?attack=1",
+    "check_traits",
+    "check_robustness",
+    "check_prefill",
+    "check_capability",
+    "check_coherence",
+    "check_preferences",
+    "check_data",
+    "rate",
+    "report",
+    "share",
 ]
 OF_HOSTILE = ["overview", "traits", "exchanges", "versions", "prompts", "characters"]
 # A list of pairs is drawn as a picture, and attacks want a trained adapter: not all can be read here.
