@@ -250,10 +250,11 @@ def changes(folder: Path, start: int = 0) -> Changes:
         with disk.reader(decisions_path(folder)) as file:
             file.seek(start)
             for line in file:
-                if not line.endswith(b"\n"):
+                row = unseal(line)
+                # A whole line that only wants its newline counts, as it does for `read_log`.
+                if row is None and not line.endswith(b"\n"):
                     break
                 start += len(line)
-                row = unseal(line)
                 act = act_of(row) if row is not None else None
                 words |= {one.pair: one for one in act.decisions} if act else {}
     except FileNotFoundError:

@@ -312,6 +312,17 @@ def test_a_bulk_act_over_many_pairs_is_one_short_line(tmp_path: Path) -> None:
     assert json.loads(lines[0])["verdict"] == "keep"
 
 
+def test_a_whole_last_line_that_wants_its_newline_counts_for_everybody(tmp_path: Path) -> None:
+    decide(tmp_path, Decision("a", "drop"))
+    path = decisions_path(tmp_path)
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    found = changes(tmp_path)
+    assert list(found.words) == list(decisions(tmp_path)) == ["a"]
+    decide(tmp_path, Decision("b", "keep"))
+    assert list(changes(tmp_path, found.end).words) == ["b"]
+    assert verdicts(tmp_path) == {"a": "drop", "b": "keep"}
+
+
 def test_what_was_decided_since_somebody_looked_stays_and_is_counted(tmp_path: Path) -> None:
     decide(tmp_path, Decision("a", "drop", reviewer="Ann"))
     looked = changes(tmp_path).end
