@@ -138,7 +138,9 @@ def reasons(sides: Sides, name: str, learned: Learned | None) -> list[Fact]:
         found.append(Fact("Voice words", f"{spoken[0]} and {spoken[1]}", _voice(spoken)))
     if learned is not None:
         scores = [learned.score(text) for text in (sides.chosen, sides.rejected)]
-        found.append(Fact("In character", f"{scores[0]:+.0f} and {scores[1]:+.0f}", _score(scores)))
+        found.append(
+            Fact("In character", f"{scores[0]:+.0f} and {scores[1]:+.0f}".replace("-", "−"), _score(scores))
+        )
     return found
 
 
