@@ -40,7 +40,7 @@ def draw_path(standing: Standing | None, *, told: bool) -> None:
     """The four steps side by side, each with where it stands; `told` adds a sentence to each."""
     if not told:
         # In a row that wraps: columns would stand far apart on a narrow screen.
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="large", key="path"):
             for step in STEPS:
                 st.markdown(
                     f"{_mark(step, standing)} **{TITLES[step]}**{_words(step, standing)}", width="content"

@@ -18,7 +18,7 @@ from core.lineage import Lineage
 from core.stages.lineage import lineage_of
 
 # Five of them fit beside the sidebar of an ordinary screen.
-CARD_WIDTH = 172
+CARD_WIDTH = 150
 
 
 def page() -> None:
