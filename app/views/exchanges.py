@@ -9,6 +9,7 @@ import streamlit as st
 from app import state
 from app.character_page import character_page, check_column
 from app.editor import Open, change
+from app.state.presses import is_meant
 from core import editing
 
 
@@ -27,13 +28,14 @@ def add(opened: Open) -> None:
 def move(opened: Open, index: int, step: int) -> None:
     """Move an exchange up or down."""
     edit = partial(editing.move_exchange, index=index, step=step)
-    change(opened, "moved an exchange", edit)
+    if is_meant(f"move:{index}:{step}"):
+        change(opened, "moved an exchange", edit)
 
 
 def remove(opened: Open, index: int) -> None:
     """Remove an exchange; undo brings it back."""
     edit = partial(editing.remove_exchange, index=index)
-    if change(opened, "removed an exchange", edit):
+    if is_meant(f"remove:{index}") and change(opened, "removed an exchange", edit):
         state.say_once("Exchange removed. Undo brings it back.", ":material/undo:")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.app.kit import button, library, own_file, tab, words
 
 
@@ -40,6 +42,20 @@ def test_an_exchange_is_edited_added_and_removed() -> None:
     assert app.text_area(key="exchange:pirate:0:user").value.startswith("Why do onions")
     button(app, "Undo").click().run()
     assert len(library().load("pirate").constitution.exchanges) == 3
+
+
+def test_a_second_press_at_once_removes_and_moves_no_other_exchange(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.state.presses.TOO_SOON_S", 60.0)
+    app = tab("exchanges")
+    first, second, third = library().load("pirate").constitution.exchanges
+    for _ in range(2):
+        app.button(key="Down:exchange:0").click().run()
+    assert library().load("pirate").constitution.exchanges == (second, first, third)
+    for _ in range(2):
+        app.button(key="remove:exchange:0").click().run()
+    assert library().load("pirate").constitution.exchanges == (first, third)
 
 
 def test_an_unknown_character_in_the_address_falls_back_to_one_that_exists() -> None:
