@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from app.state.address import set_word, word
 from app.state.memory import recall, remember
 
 LONGEST_UNDO = 50
@@ -26,14 +27,14 @@ def choose_character(name: str) -> None:
     remember("character", name)
 
 
-def opened(what: str) -> Any:
-    """What is open for editing under a heading ("trait", "exchange"), or None."""
-    return recall(f"open:{what}:{character()}")
+def opened(what: str) -> str | None:
+    """What is open for editing under a heading ("trait", "prompts"), or None; a reload finds it again."""
+    return word(f"open-{what}", f"open:{what}:{character()}")
 
 
-def open_only(what: str, which: Any) -> None:
+def open_only(what: str, which: str | None) -> None:
     """Open one thing for editing and close the others; None closes all."""
-    remember(f"open:{what}:{character()}", which)
+    set_word(f"open-{what}", f"open:{what}:{character()}", which)
 
 
 class Undo(NamedTuple):
@@ -207,16 +208,6 @@ def clear(key: str) -> None:
 def fill(key: str, value: Any) -> None:
     """Put a value into a widget; for callbacks."""
     st.session_state[key] = value
-
-
-def written_file(run: str) -> tuple[str, int] | None:
-    """The DPO file that this tab wrote last for a run, and how many pairs were kept then."""
-    return recall(f"written:{run}")
-
-
-def set_written_file(run: str, path: str, kept: int) -> None:
-    """Remember the DPO file that was just written."""
-    remember(f"written:{run}", (path, kept))
 
 
 def request_page(path: str) -> None:
