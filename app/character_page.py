@@ -42,8 +42,11 @@ def character_page(
         draw_unreadable(name, error)
         return
     head(opened, caption, term)
-    draw_failures(name)
-    draw_conflict(name)
+    # In a place of their own: what comes and goes above a box must not make the browser draw the box anew,
+    # with what is just being typed in it.
+    with st.container():
+        draw_failures(name)
+        draw_conflict(name)
     draw(opened)
     command(words(name) if words else ["constitution", "check", name])
 

@@ -89,8 +89,10 @@ draw_signed_in()
 draw_list(PAGES)
 remember_visit(state.character(), page.url_path)
 bring_back_limits()
-draw_tour(page.url_path)
-draw_sample_banner(page.url_path, quiet=here() is not None)
+# A place that is there though it may be empty: a page that moves loses what is just being typed on it.
+with st.container():
+    draw_tour(page.url_path)
+    draw_sample_banner(page.url_path, quiet=here() is not None)
 page.run()
 state.show_sayings()
 leave()

@@ -30,8 +30,9 @@ def page_head(title: str, caption: str, *, term: str = "") -> None:
 def standing_complaint(page: str) -> None:
     """The error that a click on this page left, with a way to put it aside."""
     text = state.complaint(page)
-    if text:
-        with st.container(horizontal=True, vertical_alignment="center"):
+    # Always a place, empty or not: a page below that moves would lose what is just being typed on it.
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if text:
             st.error(plain(text), icon=":material/error:")
             st.button(
                 "Dismiss",
