@@ -87,3 +87,10 @@ def test_an_address_that_makes_no_sense_does_no_harm(name: str, odd: str) -> Non
     app = opened(**{name: odd})
     assert app.number_input[0].value is None or 1 <= app.number_input[0].value <= 9
     assert 0.0 <= app.slider[0].value <= 2.0
+
+
+def test_a_box_that_holds_its_words_already_is_not_set_anew_under_the_fingers_of_who_types() -> None:
+    app = opened(teacher="local/one")
+    assert app.text_input[0].value == "local/one"
+    app.toggle[0].set_value(True).run()
+    assert app.text_input[0].value == "local/one" and not app.text_input[0].proto.set_value

@@ -362,3 +362,29 @@ def test_a_mend_of_what_another_tab_changed_waits_like_any_change() -> None:
     assert voice() == "You are salty and loud." and "another window" in words(app)
     click(app, "Keep both")
     assert voice() == "I am salty and loud." and saved().summary == "From the other tab."
+
+
+# ---- typing while a conflict ends
+
+
+def place(app) -> int:
+    """Which child of the page holds the sentence's box: a box that moves is drawn anew by the browser."""
+    held = (
+        at
+        for at, child in app.main.children.items()
+        if any(getattr(node, "key", None) == SUMMARY for node in child)
+    )
+    return next(held)
+
+
+def test_a_conflict_that_comes_and_goes_neither_moves_nor_sets_the_box_that_one_types_in() -> None:
+    app = tab("traits")
+    at = place(app)
+    save_elsewhere(summary="From the other tab.")
+    write(app, "From this tab.", SUMMARY)
+    assert "changed in another window" in words(app) and place(app) == at
+    assert app.text_area(key=SUMMARY).value == "From the other tab."
+    click(app, "Keep the newer one")
+    box = app.text_area(key=SUMMARY)
+    assert "another window" not in words(app) and place(app) == at
+    assert box.value == "From the other tab." and not box.proto.set_value
