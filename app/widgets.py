@@ -59,7 +59,17 @@ ADDRESS = re.compile(r"(?<=://)|(?<=www)(?=\.)|(?<=\w@)(?=\w)", re.IGNORECASE)
 
 def plain(text: str) -> str:
     """`text` escaped so that Streamlit's Markdown shows it letter by letter: no image, link or formula."""
-    return ADDRESS.sub("\u2060", text).translate(MARKDOWN)
+    return ADDRESS.sub("\u2060", whole(text)).translate(MARKDOWN)
+
+
+def whole(text: str) -> str:
+    """`text` with a question mark for half of a sign, which no browser can be sent."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def escaped(text: str) -> str:
+    """Text from anywhere for HTML of ours, in which nothing of it can act."""
+    return html.escape(whole(text))
 
 
 PARAGRAPH = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.6;margin:0"
@@ -72,7 +82,7 @@ MARK = (
 def answer_text(spans: Sequence[Span]) -> None:
     """Model text as text, differing words marked. Everything is escaped: nothing in it can act."""
     pieces = (
-        f'<span style="{MARK}">{html.escape(span.text)}</span>' if span.differs else html.escape(span.text)
+        f'<span style="{MARK}">{escaped(span.text)}</span>' if span.differs else escaped(span.text)
         for span in spans
     )
     st.html(f'<p style="{PARAGRAPH}">{"".join(pieces)}</p>')
@@ -81,9 +91,7 @@ def answer_text(spans: Sequence[Span]) -> None:
 def dressed_text(pieces: Sequence[tuple[str, str, str]]) -> None:
     """Model text in pieces (text, style, what a pointer on it says), all but our own style escaped."""
     told = "".join(
-        f'<span style="{style}" title="{html.escape(says)}">{html.escape(text)}</span>'
-        if style
-        else html.escape(text)
+        f'<span style="{style}" title="{escaped(says)}">{escaped(text)}</span>' if style else escaped(text)
         for text, style, says in pieces
     )
     st.html(f'<p dir="auto" style="{PARAGRAPH};unicode-bidi:isolate">{told}</p>')
@@ -100,7 +108,7 @@ def difference(before: str, after: str) -> None:
         "gone": f'<del style="{GONE}">{{}}</del>',
         "new": f'<ins style="{NEW}">{{}}</ins>',
     }
-    told = "".join(pieces[piece.mark].format(html.escape(piece.text)) for piece in reading(before, after))
+    told = "".join(pieces[piece.mark].format(escaped(piece.text)) for piece in reading(before, after))
     st.html(f'<p style="{PARAGRAPH}">{told}</p>')
 
 
