@@ -166,4 +166,5 @@ def style_sheet() -> None:
 
 def link_here(label: str, path: str) -> None:
     """A link that opens in this tab; Streamlit's own would open another. For words and paths of ours."""
-    st.html(f'<a href="{html.escape(path, quote=True)}" target="_self">{html.escape(label)}</a>')
+    place = f'href="{html.escape(path, quote=True)}" target="_self" style="color:inherit;font-size:.875rem"'
+    st.html(f"<a {place}>{html.escape(label)}</a>")

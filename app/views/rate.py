@@ -77,6 +77,8 @@ def who_and_what() -> tuple[str, str]:
     left, right = st.columns([1, 2.6], vertical_alignment="bottom")
     with left:
         rater = person() or typed_name()
+        if settings().sharing is not None:
+            st.caption(plain(f"You rate as {rater}"))
     first = next(iter(QUESTIONS))
     question = right.segmented_control(
         "Question",
