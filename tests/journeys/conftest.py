@@ -9,6 +9,7 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -80,14 +81,22 @@ def go(page: Page, studio: Studio, path: str = "") -> None:
     settled(page)
 
 
-# A click is drawn before it is sent, so the page is asked only after it has drawn twice.
-RESTS = """() => new Promise(tell => requestAnimationFrame(() => requestAnimationFrame(() =>
-    tell(document.querySelector('[data-test-script-state]')?.dataset.testScriptState === 'notRunning'))))"""
+# A click is drawn before it is sent, so the page has to rest for three frames on end. A skeleton stands
+# where the browser still fetches what draws a field: nothing there hears anything yet. It must not be a
+# promise, which the browser that is asked to wait for it takes for a yes.
+RESTS = """call => {
+    const state = document.querySelector('[data-test-script-state]')?.dataset.testScriptState;
+    const rests = state === 'notRunning' && !document.querySelector('[data-testid=stSkeleton]');
+    const before = window.restsFor?.call === call ? window.restsFor.frames : 0;
+    window.restsFor = {call, frames: rests ? before + 1 : 0};
+    return window.restsFor.frames >= 3;
+}"""
+CALLS = count()
 
 
 def settled(page: Page) -> None:
     """Wait until no run of the page's script is under way or asked for: then every button hears its key."""
-    page.wait_for_function(RESTS)
+    page.wait_for_function(RESTS, arg=next(CALLS))
 
 
 def open_page(page: Page, name: str) -> None:
