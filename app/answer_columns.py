@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.side_by_side import Make, at_once
 from app.state import play
-from app.widgets import answer_text, plain
+from app.widgets import answer_text, plain, plain_text
 from core.diff import Span, word_spans
 from core.switchboard import changed_share
 
@@ -107,7 +107,7 @@ def draw_spans(opens: str, spans: Sequence[Span]) -> None:
     """Model text as text, after the words that were put into its mouth."""
     if opens:
         st.caption("Its mouth was opened with:")
-        st.text(opens)
+        plain_text(opens)
     answer_text(spans)
 
 

@@ -11,7 +11,7 @@ from app.listening import listener_for
 from app.next_round import draw_next_round
 from app.reads import settings
 from app.state.person import person
-from app.widgets import plain
+from app.widgets import plain, plain_text
 from core.attacks import ATTACKS, Reading
 from core.constitution import Constitution
 from core.errors import CoreError
@@ -36,7 +36,7 @@ def draw_tried(constitution: Constitution, log: AttackLog, tried: Tried, *, aski
     with st.expander("Everything that was sent", icon=":material/outgoing_mail:"):
         for message in attack.conversation(tried.question):
             st.caption(message.role.capitalize())
-            st.text(message.content)
+            plain_text(message.content)
     columns = [column_of(tried, side, asking=asking) for side in tried.sides]
     draw_columns(
         columns, lambda side, text, broken: log.answer(tried.id, side, text, broken), height=HEIGHT

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import state
 from app.draft_actions import keep_all, put_aside, show_again, toggle_exchange, toggle_trait
-from app.widgets import plain
+from app.widgets import plain, plain_text
 from app.wording import counted
 from app.writer import shown_model
 from core.drafting.replies import Draft, Proposed
@@ -108,7 +108,7 @@ def _draw_unusable(draft: Draft, id: str) -> None:
     label = f"{counted(len(draft.unusable), 'line')} not used, and why"
     with st.expander(label, icon=":material/rule:", key=f"unusable-{id[:16]}"):
         for text, reason in draft.unusable:
-            st.text(text)
+            plain_text(text)
             st.caption(
                 plain(f"It {reason}." if _is_predicate(reason) else reason[:1].upper() + reason[1:] + ".")
             )

@@ -21,7 +21,7 @@ from app.draft_describe import draw_describe
 from app.draft_keep import draw_keep
 from app.draft_questions import draw_questions
 from app.state import drafting as tab
-from app.widgets import command, page_head, plain, standing_complaint
+from app.widgets import command, page_head, plain, plain_text, standing_complaint
 from app.writer import writer
 from core.errors import CoreError
 from core.store.drafting import Drafting
@@ -154,7 +154,7 @@ def _draw_discarded(gone: list[Drafting]) -> None:
     with st.popover(f"Discarded ({len(gone)})", icon=":material/delete:", type="tertiary"):
         for each in gone:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(title_of_drafting(each))
+                plain_text(title_of_drafting(each))
                 for label, action in (("Bring back", bring_back), ("Delete for good", remove)):
                     st.button(
                         label, key=f"{label}:{each.id}", type="tertiary", on_click=action, args=(each.id,)

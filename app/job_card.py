@@ -39,7 +39,7 @@ from app.launch import last_job, owned_by_another, resume
 from app.links import link_to
 from app.reads import settings
 from app.rights import told_owner
-from app.widgets import plain, stop_button
+from app.widgets import plain, plain_text, stop_button
 from app.wording import ago, counted, duration
 from core.errors import CoreError
 from core.jobs import Job, Jobs, JobState
@@ -305,13 +305,13 @@ def draw_failures(failures: list[Failures]) -> None:
     for place, group in enumerate(failures):
         label = plain(f"{counted(group.count, 'answer')} failed: {group.reason}")
         with st.expander(label, icon=":material/error:", type="compact", key=f"failed-{place}"):
-            st.text(group.message)
+            plain_text(group.message)
             for role in dict.fromkeys(failed.role for failed in group.examples):
                 asked = [failed for failed in group.examples if failed.role == role]
                 tries = max(failed.attempts for failed in asked)
                 st.caption(f"Asked of the {role}" + (f", up to {tries} times each" if tries > 1 else ""))
                 for failed in asked:
-                    st.text(failed.prompt or "(the prompt is not in the run any more)")
+                    plain_text(failed.prompt or "(the prompt is not in the run any more)")
             if group.count > len(group.examples):
                 st.caption(f"And {group.count - len(group.examples):,} more.")
 

@@ -15,7 +15,7 @@ from app.editor import Open, change
 from app.links import link_to
 from app.lint_reads import Checked, checked
 from app.reads import library
-from app.widgets import difference, plain
+from app.widgets import difference, plain, plain_text
 from core.editing import Value
 from core.errors import ConflictError, CoreError
 from core.linting import RULES, Change, Finding, Fix, apply, place_of
@@ -163,7 +163,7 @@ def draw_ignored(opened: Open, findings: list[Finding]) -> None:
     with st.expander(f"Ignored · {len(findings)}", icon=":material/visibility_off:", key="ignored"):
         for finding in findings[:MOST_SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(line_of(opened, finding))
+                plain_text(line_of(opened, finding))
                 st.button(
                     "Show again",
                     key=f"unignore:{opened.name}:{finding.key}",

@@ -7,7 +7,7 @@ import streamlit as st
 from app import state
 from app.links import link_to
 from app.reads import library, settings
-from app.widgets import plain
+from app.widgets import plain, plain_text
 from core.attacks import ATTACKS, Reading
 from core.constitution import Constitution
 from core.errors import CoreError, RunError
@@ -33,7 +33,7 @@ def draw_next_round(constitution: Constitution, tried: Tried, side: str, reading
         return
     with st.popover("Add to the next round", icon=":material/playlist_add:", width="content"):
         st.caption("The teacher and the student will be asked this first:")
-        st.text(text)
+        plain_text(text)
         if attack.loses:
             st.caption(plain(attack.loses))
         key = f"next:{tried.id}:{side}"
@@ -128,7 +128,7 @@ def draw_list(constitution: Constitution, added: tuple[Added, ...]) -> None:
         for one in added:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 with st.container(gap=None):
-                    st.text(one.text)
+                    plain_text(one.text)
                     st.caption(plain(origin_words(constitution, one)))
                 st.button(
                     "Take it off",

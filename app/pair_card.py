@@ -30,7 +30,7 @@ from app.react import draw_react
 from app.state.address import in_address
 from app.state.person import person
 from app.state.review import list_round, shown_now
-from app.widgets import plain
+from app.widgets import plain, whole
 from core.pair_edits import Decision, can_be, keeping
 from core.records import content_hash
 from core.store.lines import Row
@@ -203,7 +203,7 @@ def draw_editor(drawn: Drawn, row: Row) -> None:
     key = typed_key(drawn.pair)
     st.text_area(
         "The chosen answer, as it should be",
-        key=state.seeded(key, typed().text(key) or row["chosen"]),
+        key=state.seeded(key, whole(typed().text(key) or row["chosen"])),
         height=220,
         on_change=keep_typing,
         args=(drawn.pair,),

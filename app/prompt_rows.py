@@ -12,7 +12,7 @@ from app.links import link_to
 from app.next_round import undo_added
 from app.reads import library
 from app.state.address import in_address
-from app.widgets import plain
+from app.widgets import plain, plain_text
 from app.wording import counted
 from core.constitution import Constitution, Trait
 from core.errors import CoreError
@@ -60,7 +60,7 @@ def draw_hand_written(trait: Trait) -> None:
         st.caption("Written by hand", width="content")
         link_to("views/traits.py", "Edit them under Traits", icon=":material/edit_note:")
     for question in trait.questions:
-        st.text(question)
+        plain_text(question)
 
 
 def draw_written(constitution: Constitution, trait: Trait, written: tuple[str, ...]) -> None:
@@ -93,7 +93,7 @@ def draw_prompt(constitution: Constitution, trait: Trait, text: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container():
-            st.text(text)
+            plain_text(text)
         st.button(
             "Edit",
             key=f"edit:{key}",
@@ -117,7 +117,7 @@ def draw_unmatched(constitution: Constitution, sentences: list[str]) -> None:
     for number, sentence in enumerate(sentences):
         with st.container(border=True, key=f"unmatched-{number}"):
             st.caption("These prompts belong to a sentence that no trait says any more:")
-            st.text(sentence)
+            plain_text(sentence)
             with st.container(horizontal=True, vertical_alignment="bottom"):
                 key = f"adopt:{constitution.name}:{prompt_id(sentence)}"
                 st.selectbox(
@@ -159,7 +159,7 @@ def draw_dropped(dropped: list[Dropped]) -> None:
     for reason, candidates in sorted(reasons.items(), key=lambda item: -len(item[1])):
         with st.expander(f"{len(candidates):,} × {plain(reason)}", key=f"dropped-{reason}"):
             for candidate in reversed(candidates[-EXAMPLES:]):
-                st.text(candidate.text or "(nothing)")
+                plain_text(candidate.text or "(nothing)")
             if len(candidates) > EXAMPLES:
                 st.caption(f"The newest {EXAMPLES} of {len(candidates):,}.")
 

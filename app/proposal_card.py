@@ -11,7 +11,7 @@ from app.editor import Open, change
 from app.job_card import draw_ended_badly
 from app.launch import active_job
 from app.reads import settings
-from app.widgets import answer_text, job_progress, plain
+from app.widgets import answer_text, job_progress, plain, plain_text
 from app.writer import shown_model
 from core.diff import Span, word_spans
 from core.drafting.proposals import FROM_WORDS, Proposal, apply, standing
@@ -116,7 +116,7 @@ def _draw_difference(opened: Open, proposal: Proposal) -> None:
         answer_text([Span(proposal.text, proposal.kind == "new")])
     if proposal.kind == "questions":
         for question in proposal.questions:
-            st.text(f"+ {question}")
+            plain_text(f"+ {question}")
 
 
 def _wording(opened: Open, proposal: Proposal) -> str:
@@ -190,7 +190,7 @@ def draw_put_aside(opened: Open, found: list[Suggestion], where: str) -> None:
     with st.popover(f"Put aside ({len(gone)})", type="tertiary", key=f"aside-{where}"):
         for one in gone[:20]:
             text = one.proposal.text or "; ".join(one.proposal.questions)
-            st.text(_short(text))
+            plain_text(_short(text))
             st.button(
                 "Bring back",
                 key=f"bring-back:{where}:{one.proposal.id}",

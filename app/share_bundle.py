@@ -16,7 +16,7 @@ from app.reads import settings
 from app.rights import import_refusal
 from app.sidebar import title_of
 from app.state.sharing import received, set_received
-from app.widgets import job_progress, plain
+from app.widgets import job_progress, plain, plain_text
 from app.wording import counted, size
 from core.constitution import slug_for
 from core.errors import CoreError
@@ -151,7 +151,7 @@ def draw_made(name: str) -> None:
 
 def draw_contents(about: Manifest) -> None:
     """What a bundle holds, in words."""
-    st.text(", ".join(WORDS.get(part, part) for part in about.parts).capitalize() + ".")
+    plain_text(", ".join(WORDS.get(part, part) for part in about.parts).capitalize() + ".")
     counts = [counted(count, what.removesuffix("s")) for what, count in about.counts.items()]
     if counts:
         st.caption(plain(" · ".join(counts)))

@@ -28,7 +28,7 @@ from app.train_steps import (
     steps_here,
     tuning_of,
 )
-from app.widgets import plain, stop_button
+from app.widgets import plain, plain_text, stop_button
 from app.wording import duration
 from core.errors import CoreError
 from core.jobs import Job
@@ -208,7 +208,7 @@ def draw_error(error: str) -> None:
         if line.startswith("  line "):
             place, _, row = line.strip().partition(": ")
             st.caption(plain(place.capitalize()))
-            st.text(row)
+            plain_text(row)
 
 
 def draw_price(tuning: Tuning) -> None:

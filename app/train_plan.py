@@ -43,7 +43,7 @@ from app.train_words import (
     recipe_words,
 )
 from app.train_words import WHERE as PLACES
-from app.widgets import plain
+from app.widgets import plain, plain_text
 from core.errors import CoreError
 from core.names import spelled_for
 from core.tuning.openrlhf import command
@@ -225,7 +225,7 @@ def draw_trouble(check: Check) -> None:
         st.markdown(f"{ICONS[check.standing]} {plain(spoken(check.text))}")
         for place, row in check.rows:
             st.caption(plain(place))
-            st.text(row)
+            plain_text(row)
         if check.cure:
             st.caption(plain(spoken(check.cure)))
         if check.page:

@@ -67,6 +67,11 @@ def whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def plain_text(text: str) -> None:
+    """Text from anywhere, letter by letter; what cannot be shown of it is a question mark."""
+    st.text(whole(text))
+
+
 def escaped(text: str) -> str:
     """Text from anywhere for HTML of ours, in which nothing of it can act."""
     return html.escape(whole(text))

@@ -197,6 +197,7 @@ def test_model_text_is_never_trusted_as_html() -> None:
         assert "unsafe_allow_javascript=True" not in text, path
         if path.name != "widgets.py":
             assert "st.html(" not in text, f"{path}: draw model text with widgets.answer_text"
+            assert "st.text(" not in text, f"{path}: draw text from anywhere with widgets.plain_text"
 
 
 def test_every_module_opens_by_saying_what_it_is() -> None:

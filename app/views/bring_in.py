@@ -10,7 +10,7 @@ from app.import_actions import PAGE, PASTED, chosen, open_one, shelf, take_file,
 from app.import_proposals import draw_proposals
 from app.sidebar import title_of
 from app.state.typed import keep_typed, typed
-from app.widgets import command, page_head, plain, standing_complaint
+from app.widgets import command, page_head, plain, plain_text, standing_complaint
 from core.errors import CoreError
 
 LARGEST_UPLOAD_MB = 30
@@ -59,7 +59,7 @@ def waiting() -> None:
     st.subheader("Waiting for you", anchor=False)
     for one in found[:20]:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.text(title_of(one.proposals.name), width="content")
+            plain_text(title_of(one.proposals.name))
             at = time.strftime("%d %B, %H:%M", time.localtime(one.at)).lstrip("0")
             st.caption(
                 plain(f"{one.proposals.spec}, {len(one.proposals.traits)} traits, {at}"), width="content"

@@ -12,7 +12,7 @@ from app.character_page import character_page, check_column
 from app.draft_actions import shelf
 from app.editor import Open, change
 from app.suggestions import draw_suggestions
-from app.widgets import plain
+from app.widgets import plain, plain_text
 from core import editing
 from core.constitution import new_trait_id
 from core.drafting.own_words import pieces
@@ -171,7 +171,7 @@ def draw_described(opened: Open) -> None:
     described = shelf().described(opened.name).strip()
     if len(pieces(described)) > 1:
         with st.expander("As you described it", icon=":material/notes:", key="described"):
-            st.text(described)
+            plain_text(described)
 
 
 def draw(opened: Open) -> None:

@@ -8,11 +8,12 @@ from streamlit.testing.v1 import AppTest
 def texts() -> None:
     import streamlit as st
 
-    from app.widgets import answer_text, difference, dressed_text, plain
+    from app.widgets import answer_text, difference, dressed_text, plain, plain_text
     from core.diff import Span
 
     half = "half a sign: \ud83d"
     st.markdown(plain(half))
+    plain_text(half)
     answer_text([Span(half, False), Span(half, True)])
     dressed_text([(half, "", ""), (half, "color:red", half)])
     difference(half, f"{half} more")
@@ -22,3 +23,4 @@ def test_half_a_sign_breaks_no_page() -> None:
     app = AppTest.from_function(texts, default_timeout=30).run()
     assert not app.exception
     assert app.markdown[0].value == "half a sign\\: ?"
+    assert app.text[0].value == "half a sign: ?"
