@@ -251,7 +251,8 @@ class Studio:
             case "turn":
                 traits = traits[::-1]
             case "ask":
-                more = (*traits[at].questions, f"And what of {traits[at].id}?")
+                asked = traits[at].questions
+                more = (*asked, f"And what of {traits[at].id}, after {len(asked)} questions?")
                 traits[at] = replace(traits[at], questions=more)
             case "speak":
                 first, *rest = character.exchanges
