@@ -10,9 +10,13 @@ import base64
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
+
+from tests.waiting import until
 
 LARGE = (".safetensors", ".gguf")
 WRITES, READS = "hf_writes_0123456789", "hf_reads_0123456789"
@@ -37,6 +41,7 @@ class Hub:
     requests: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     stall_at: int = 0
+    arrivals: Iterator[int] = field(default_factory=lambda: count(1))
     fail_commits: int = 0
     stalled: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
@@ -123,7 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         hub, data = self.state, self._body()
         hub.requests.append(("PUT", self.path))
-        if hub.stall_at and len(hub.puts) + 1 >= hub.stall_at:
+        if hub.stall_at and next(hub.arrivals) >= hub.stall_at:
+            # Two may arrive at once: the one before is whole when this one is said to hang.
+            until(lambda: len(hub.puts) >= hub.stall_at - 1)
             hub.stalled.set()
             hub.release.wait(60)
             return
