@@ -9,13 +9,14 @@ import streamlit as st
 from app import state
 from app.check_answers import show_group
 from app.check_kinds import About
-from app.check_reads import Kept, Stamp, stamp_of, whole
+from app.check_reads import Kept, whole
 from app.job_charts import CONFIG
 from app.state.address import in_address
 from app.widgets import plain
 from core.charts import MOST_ROWS, Chart, charts_of
 from core.charts.clicks import clicked
 from core.constitution import Constitution
+from core.store.looks import Look, look
 
 CLICK = "Click a mark to read the answers behind it."
 
@@ -25,7 +26,7 @@ def draw_chart(about: About, kept: Kept, constitution: Constitution) -> None:
     everything = f"{about.page}:all"
     most = None if state.flag(everything) else MOST_ROWS
     traits = tuple((trait.id, trait.trait) for trait in constitution.traits)
-    charts = charts_for(stamp_of(kept.folder / "result.json"), traits, most, kept)
+    charts = charts_for(look(kept.folder / "result.json"), traits, most, kept)
     if not charts:
         return
     chart = which(about, charts)
@@ -48,7 +49,7 @@ def draw_chart(about: About, kept: Kept, constitution: Constitution) -> None:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def charts_for(
-    stamp: Stamp, traits: tuple[tuple[str, str], ...], most: int | None, _kept: Kept
+    stamp: Look, traits: tuple[tuple[str, str], ...], most: int | None, _kept: Kept
 ) -> list[Chart]:
     """A result's charts, made once as long as its file looks the same."""
     return charts_of(whole(_kept), traits=dict(traits), most=most)

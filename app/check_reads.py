@@ -21,9 +21,9 @@ from core.evaluation.results import EvalResult
 from core.names import PROVIDERS
 from core.records import content_hash
 from core.store.jsonl import read_json, read_rows
+from core.store.looks import Look, look
 from core.store.runs import runs_of
 
-Stamp = tuple[str, int, int]
 # Settings that every result carries and nobody tells results apart by.
 UNTOLD = ("version", "prompts_sha256", "constitution")
 # A list of more than this is told by how many it has.
@@ -50,7 +50,7 @@ class Kept:
 
 def kept_results(name: str, kind: str) -> list[Kept]:
     """A character's results of a kind, of every version of it, the newest first; damaged ones left out."""
-    read = ((path.parent, _result(stamp_of(path))) for path in _paths(name, kind))
+    read = ((path.parent, _result(look(path))) for path in _paths(name, kind))
     found = [Kept(folder, result) for folder, result in read if result is not None]
     return sorted(found, key=lambda one: one.result.made_at, reverse=True)
 
@@ -62,20 +62,11 @@ def _paths(name: str, kind: str) -> list[Path]:
 
 def damaged_results(name: str, kind: str) -> list[Path]:
     """The results of a kind that cannot be read."""
-    return [path for path in _paths(name, kind) if _result(stamp_of(path)) is None]
-
-
-def stamp_of(path: Path) -> Stamp:
-    """A file's name, size and time: what tells that it was written anew."""
-    try:
-        found = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), found.st_size, found.st_mtime_ns
+    return [path for path in _paths(name, kind) if _result(look(path)) is None]
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _result(stamp: Stamp) -> EvalResult | None:
+def _result(stamp: Look) -> EvalResult | None:
     try:
         return EvalResult.from_dict(read_json(Path(stamp[0])) or {})
     except (RunError, TypeError, KeyError, AttributeError, ValueError):
@@ -84,11 +75,11 @@ def _result(stamp: Stamp) -> EvalResult | None:
 
 def rows_of(kept: Kept) -> list[dict[str, Any]]:
     """The rows behind a result, read once as long as the file looks the same. Not to be changed."""
-    return _rows(stamp_of(kept.rows_path))
+    return _rows(look(kept.rows_path))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _rows(stamp: Stamp) -> list[dict[str, Any]]:
+def _rows(stamp: Look) -> list[dict[str, Any]]:
     try:
         return read_rows(Path(stamp[0])).rows
     except (RunError, OSError):
@@ -136,12 +127,12 @@ def judge_records(name: str) -> dict[str, dict[str, Any]]:
     """What was measured of each judge on the present version of a character, by the judge's full name."""
     run = run_of_character(library().load(name).constitution.run_id)
     paths = run.folder.glob("evals/judges/*.json") if run else ()
-    found = (_record(stamp_of(path)) for path in sorted(paths))
+    found = (_record(look(path)) for path in sorted(paths))
     return {str(one["model"]): one for one in found if one.get("model")}
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _record(stamp: Stamp) -> dict[str, Any]:
+def _record(stamp: Look) -> dict[str, Any]:
     try:
         return read_json(Path(stamp[0])) or {}
     except RunError:

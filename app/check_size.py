@@ -13,7 +13,6 @@ from pathlib import Path
 import streamlit as st
 
 from app.check_choice import LM_EVAL, Choice
-from app.check_reads import Stamp, stamp_of
 from app.check_words import who
 from app.launch_quote import rounded_up, sentence_case, took
 from app.reads import library, settings
@@ -24,6 +23,7 @@ from core.errors import CoreError
 from core.prices import PriceRange, estimate_words, money
 from core.stages.evals.session import ANSWERS, VERDICTS, Side
 from core.stages.prepare import Scope, existing_run
+from core.store.looks import Look, look
 from core.store.runs import Run
 
 UNSAID = (
@@ -132,14 +132,14 @@ def size_of(choice: Choice) -> Size:
         return Size(trouble=f"This measurement needs a package that is not installed here ({error.name}).")
 
 
-def _stamps(choice: Choice) -> tuple[Stamp | str, ...]:
+def _stamps(choice: Choice) -> tuple[Look | str, ...]:
     """The character's version, and what the files look like that decide the size."""
     constitution = library().load(choice.name).constitution
     run = existing_run(Scope(choice.name), constitution, settings())
     rows = _answer_files(run) if run else []
     files = [*rows, *settings().lora_path.glob(f"*/{choice.name}/adapter/adapter.gguf")]
     files += [settings().data_path / "prices.json", environment_folder(settings(), LM_EVAL)]
-    return constitution.content_hash, *(stamp_of(path) for path in sorted(files))
+    return constitution.content_hash, *(look(path) for path in sorted(files))
 
 
 def _answer_files(run: Run) -> list[Path]:
@@ -153,7 +153,7 @@ def _answer_files(run: Run) -> list[Path]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _sized(words: tuple[str, ...], stamps: tuple[Stamp | str, ...], _choice: Choice) -> tuple[Side, ...]:
+def _sized(words: tuple[str, ...], stamps: tuple[Look | str, ...], _choice: Choice) -> tuple[Side, ...]:
     return tuple(counted_sides(list(words), _choice))
 
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import streamlit as st
 
 from app.launch_options import Options
 from app.launch_quote import Quote, Side
-from app.reads import library, settings
+from app.reads import library, prompt_looks, settings
 from core.constitution import Constitution
 from core.engines import Engine
 from core.engines.opening import open_engine
@@ -22,12 +21,9 @@ from core.prices import Price
 from core.stages.defaults import Wishes, answer_job
 from core.stages.planning import Estimate, Role, There, answers_there, estimate
 from core.stages.prepare import Scope, choose_prompts, existing_run, load_character
-from core.store.added_prompts import added_prompts
-from core.store.few_shot import ACCEPTED
+from core.store.looks import Look, look
 from core.store.price_table import PriceTable
 from core.store.runs import Run
-
-Look = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +94,6 @@ def _stamp(
     role: Role, model: ModelName, name: str, constitution: Constitution
 ) -> tuple[str, tuple[Look, ...]]:
     """The character's version, and what the files look like that prompts and answers are read from."""
-    shelf = library().shelf
-    files = [shelf.own_path("few-shot", name, ending) for ending in (".jsonl", ACCEPTED)]
-    files += [shelf.shipped_path("few-shot", name, ".jsonl"), shelf.shipped / "general-prompts.jsonl"]
-    files.append(added_prompts(settings(), name).log.path)
     run = existing_run(Scope(name), constitution, settings())
-    files += [found.rows_path for found in run.answer_sets(role, model.label)] if run else []
-    return constitution.content_hash, tuple(_look(path) for path in files)
-
-
-def _look(path: Path) -> Look:
-    """A file's name, size and time."""
-    try:
-        found = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), found.st_size, found.st_mtime_ns
+    answers = [found.rows_path for found in run.answer_sets(role, model.label)] if run else []
+    return constitution.content_hash, (*prompt_looks(name), *map(look, answers))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
 
 from app.opened import Open
-from app.reads import library
+from app.reads import library, prompt_looks
 from core.errors import CoreError
 from core.linting import Finding, lint_value
+from core.store.looks import Look
 
-Stamp = tuple[tuple[str, int, int], ...]
+Stamp = tuple[Look, ...]
 
 
 class Checked(NamedTuple):
@@ -51,23 +51,9 @@ def _tested(name: str) -> dict[str, int]:
 
 def _stamp(name: str) -> Stamp:
     """Name, size and time of the files that hold a character's written prompts."""
-    shelf = library().shelf
     with suppress(CoreError):
-        paths = (
-            shelf.own_path("few-shot", name, ".jsonl"),
-            shelf.own_path("few-shot", name, ".accepted.jsonl"),
-            shelf.shipped_path("few-shot", name, ".jsonl"),
-        )
-        return tuple(_look(path) for path in paths)
+        return prompt_looks(name)
     return ()
-
-
-def _look(path: Path) -> tuple[str, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _put_aside(name: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.reads import library, settings
+from app.reads import library, prompt_looks, settings
 from core.constitution import Constitution
 from core.errors import RunError
 from core.pair_filter import PairFilter
@@ -15,9 +15,8 @@ from core.stages.distillation import Sources
 from core.stages.dpo_data import PairJob, sources_of
 from core.stages.pair_indexing import RunJudge, index_path, inputs_of, judge_of
 from core.stages.prepare import Scope, choose_prompts
-from core.store.few_shot import ACCEPTED
+from core.store.looks import Look
 from core.store.pair_index import PairIndex, State, View
-from core.store.play_log import play_log
 from core.store.runs import Run
 from core.telling_apart import Learned, learn
 
@@ -91,21 +90,9 @@ def pairs_of(run: Run | None, job: PairJob) -> Pairs | None:
 
 def planned_prompts(name: str, constitution: Constitution) -> int:
     """How many prompts a character has; counted anew when its files change."""
-    shelf = library().shelf
-    files = [shelf.own_path("few-shot", name, ending) for ending in (".jsonl", ACCEPTED)]
-    files += [shelf.shipped_path("few-shot", name, ".jsonl"), shelf.shipped / "general-prompts.jsonl"]
-    files.append(play_log(settings(), "added-prompts", name).path)
-    return _count(name, constitution.content_hash, tuple(_look(path) for path in files))
+    return _count(name, constitution.content_hash, prompt_looks(name))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _count(name: str, version: str, looks: tuple[tuple[str, int, int], ...]) -> int:
+def _count(name: str, version: str, looks: tuple[Look, ...]) -> int:
     return len(choose_prompts(Scope(name), library().load(name).constitution, settings()))
-
-
-def _look(path: Path) -> tuple[str, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), found.st_size, found.st_mtime_ns

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from core.settings import Settings, load_settings
+from core.store.added_prompts import added_prompts
+from core.store.few_shot import ACCEPTED
 from core.store.library import Library
+from core.store.looks import Look, look
 from core.store.runs import Run, run_folder
 
 
@@ -21,3 +24,12 @@ def run_of_character(run_id: str) -> Run | None:
     """The run of a character's present version, or None before its first answer."""
     run = Run(run_folder(settings(), run_id))
     return run if (run.folder / "run.json").exists() else None
+
+
+def prompt_looks(name: str) -> tuple[Look, ...]:
+    """What the files look like that a character's prompts are read from. Raises ConstitutionError."""
+    shelf = library().shelf
+    files = [shelf.own_path("few-shot", name, ending) for ending in (".jsonl", ACCEPTED)]
+    files += [shelf.shipped_path("few-shot", name, ".jsonl"), shelf.shipped / "general-prompts.jsonl"]
+    files.append(added_prompts(settings(), name).log.path)
+    return tuple(map(look, files))

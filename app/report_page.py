@@ -12,7 +12,7 @@ import streamlit as st
 from app import state
 from app.check_kinds import ABOUTS, About
 from app.check_names import title_now
-from app.check_reads import Kept, kept_results, stamp_of
+from app.check_reads import Kept, kept_results
 from app.commands import verb_words
 from app.job_card import draw_ended_badly, draw_progress
 from app.launch import active_job, cancel, launch
@@ -28,6 +28,7 @@ from core.cli import character
 from core.constitution import Constitution
 from core.errors import CoreError
 from core.stages.evals.gate import present
+from core.store.looks import look
 from core.store.runs import Run
 
 PAGE = "report"
@@ -161,7 +162,7 @@ def draw_preview(file: Path) -> None:
     if file.stat().st_size > LARGEST_PREVIEW:
         st.caption("It is too large to show here; download it.")
         return
-    st.iframe(framed(stamp_of(file)), height=HEIGHT, alt="The report")
+    st.iframe(framed(look(file)), height=HEIGHT, alt="The report")
 
 
 @st.cache_data(max_entries=2, show_spinner=False)

@@ -19,11 +19,9 @@ from core.settings import Settings
 from core.stages.lineage_files import (
     PROVENANCE,
     SUFFIXES,
-    Look,
     as_number,
     as_object,
     kept,
-    look,
     manifests_of,
     object_in,
     provenances_of,
@@ -34,6 +32,7 @@ from core.stages.lineage_versions import frozen_in, version_now, versions_of
 from core.store.datasets import RECORD
 from core.store.jsonl import read_rows
 from core.store.library import Library
+from core.store.looks import Look, look
 from core.store.runs import file_hash
 
 Object = Mapping[str, Any]

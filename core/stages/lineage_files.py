@@ -9,23 +9,14 @@ from core.errors import CoreError
 from core.evaluation.results import KINDS
 from core.settings import Settings
 from core.store.jsonl import read_json
+from core.store.looks import Look, look
 
-Look = tuple[str, int, int]
 SUFFIXES = ("dpo", "sft", "merged", "trial")
 PROVENANCE = "provenance.json"
 MOST_KEPT = 4096
 
 # What was read of a file while it looked like that.
 _read: dict[Look, Any] = {}
-
-
-def look(path: Path) -> Look:
-    """A file's name, size and time; zeros where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), found.st_size, found.st_mtime_ns
 
 
 def runs_named(settings: Settings, name: str) -> list[Path]:
