@@ -8,7 +8,7 @@ from app import state
 from app.draft_actions import let_go, make, move, name_of, names, save_name, use_name
 from app.widgets import plain
 from app.wording import counted
-from core.drafting.mixing import free_name
+from core.slugs import free_name
 from core.store.drafting import Drafting, Kept
 from core.titles import title_of
 

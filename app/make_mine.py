@@ -10,6 +10,7 @@ from app.titles import title_of
 from app.widgets import plain
 from core.errors import CoreError
 from core.sample import MADE_FROM, SAMPLE
+from core.slugs import free_name
 
 PAGE = "sample"
 STAYS = "The sample stays as it was made, and nothing runs on it. A copy of your own can do all of it."
@@ -37,15 +38,10 @@ def make_mine() -> None:
     state.complain(PAGE, None)
     try:
         taken = {entry.name for entry in library().names()}
-        name = next(one for one in names() if one not in taken)
+        name = free_name(f"my-{MADE_FROM}", taken)
         library().create(name, copy_of=SAMPLE)
     except CoreError as error:
         state.complain(PAGE, str(error))
         return
     state.choose_character(name)
     state.say_once(plain(f"{title_of(name)} is yours: change it, teach it, measure it."))
-
-
-def names() -> list[str]:
-    """What the copy may be called, the best first."""
-    return [f"my-{MADE_FROM}", *(f"my-{MADE_FROM}-{number}" for number in range(2, 1000))]

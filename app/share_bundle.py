@@ -25,7 +25,7 @@ from core.sample import is_sample
 from core.settings import Settings
 from core.slugs import check_name
 from core.stages.bundle import newest_run, read_bundle
-from core.stages.bundle_import import free_name
+from core.stages.bundle_import import name_for
 from core.store.atomic import write_atomic
 from core.store.bundle import Manifest
 from core.store.library import Library
@@ -246,10 +246,10 @@ def free_name_for(found: Settings, about: Manifest) -> str:
         return (
             about.character
             if here.content_hash == about.constitution_sha256
-            else free_name(found, about.character)
+            else name_for(found, about.character)
         )
     except CoreError:
-        return free_name(found, about.character)
+        return name_for(found, about.character)
 
 
 def is_here(about: Manifest) -> bool:

@@ -60,6 +60,13 @@ def slug_for(text: str) -> str:
     return f"{slug}-character" if slug in _DEVICES else slug
 
 
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name if it is not among `taken`, else the name with the first number from 2 on that is not."""
+    base = name[:60]
+    numbered = (f"{base}-{number}" for number in count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
+
+
 def new_trait_id(text: str, taken: Container[str]) -> str:
     """A short id for a new trait, made of its first telling words and not among `taken`."""
     words = _slug(re.sub(r"['’]", "", text), 400).split("-")

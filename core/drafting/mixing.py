@@ -14,7 +14,7 @@ from core.drafting.first_person import as_sentence, tidy
 from core.drafting.naming import name_in
 from core.drafting.own_words import MANNERS, pieces, telling
 from core.drafting.replies import Proposed
-from core.slugs import slug_for
+from core.slugs import free_name, slug_for
 from core.texts import text_key
 from core.titles import written_in
 
@@ -96,13 +96,3 @@ def summary_of(description: str, called: str = "") -> str:
     is_noun = re.match(r"(?:An?|The)\s", first, re.IGNORECASE) is not None
     told = f", {first[0].lower()}{first[1:]}" if is_noun else f": {first}"
     return as_sentence((called.strip() + told)[: MAX_TRAIT - 1])
-
-
-def free_name(name: str, taken: Collection[str]) -> str:
-    """The name itself, or with the first number that is free."""
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name[:60]}-{number}" in taken:
-        number += 1
-    return f"{name[:60]}-{number}"

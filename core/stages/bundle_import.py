@@ -18,6 +18,7 @@ from pathlib import Path
 from core.constitution import Constitution, check_name
 from core.errors import ConflictError, ConstitutionError, CoreError, RunError
 from core.settings import Settings
+from core.slugs import free_name
 from core.stages.bundle_added import keep_added
 from core.stages.bundle_contents import MARK
 from core.stages.bundle_judging import Checked, check_bundle, listed
@@ -149,7 +150,7 @@ def _refuse_taken(settings: Settings, character: Constitution) -> None:
     with suppress(ConstitutionError):
         if library.load(character.name).constitution == character:
             return
-    proposed = free_name(settings, character.name)
+    proposed = name_for(settings, character.name)
     raise NameTaken(
         f"There is another {character.name!r} here. Nothing was imported; bring this one in under another "
         f"name: --as {proposed}",
@@ -157,12 +158,12 @@ def _refuse_taken(settings: Settings, character: Constitution) -> None:
     )
 
 
-def free_name(settings: Settings, name: str) -> str:
+def name_for(settings: Settings, name: str) -> str:
     """The name itself with the first number from 2 on that no character and no run here has."""
     taken = {entry.name for entry in Library(settings).names()}
     taken |= {path.name.rpartition("-")[0] for path in settings.runs_path.glob("*")}
     base = re.sub(r"-\d+$", "", name)[:60]
-    return next(one for number in range(2, 10_000) if (one := f"{base}-{number}") not in taken)
+    return free_name(base, taken | {base})
 
 
 def _run_id(found: Checked, character: Constitution) -> str | None:
@@ -198,7 +199,7 @@ def _is_here(move: Move, found: Checked) -> bool:
 def _refuse_conflicts(settings: Settings, character: Constitution, waiting: list[Move]) -> None:
     taken = [move.target for move in waiting if os.path.lexists(move.target)]
     if taken:
-        proposed = free_name(settings, character.name)
+        proposed = name_for(settings, character.name)
         raise NameTaken(
             f"{character.name} has other work here already ({_shown(taken[0], settings)}). Nothing was "
             f"imported; bring this one in under another name: --as {proposed}",

@@ -10,11 +10,11 @@ from core.drafting.checking import CATCH_PHRASE, FIRST_PERSON, TALK, TOO_LONG, r
 from core.drafting.clarifying import FIXED, Answer, in_frame, read_answer
 from core.drafting.everyday import BY_KIND, everyday_questions
 from core.drafting.first_person import clauses, in_first_person
-from core.drafting.mixing import free_name, mixed, proposed_name
+from core.drafting.mixing import mixed, proposed_name
 from core.drafting.own_words import MANNERS, NEARLY, NO_RULE, from_own_words
 from core.drafting.replies import Proposed
 from core.linting import lint
-from core.slugs import check_name
+from core.slugs import check_name, free_name
 from core.texts import text_key
 
 KEEPER = "a grumpy lighthouse keeper who loves birds"
